@@ -1,0 +1,108 @@
+"""The plain data that travels and the stages it travels through.
+
+A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0, 1], 1 where the person is; the masker's is at
+the network's size, the matte's at the picture's. Every docstring of the package uses these two words for exactly this.
+
+The way of a frame: Source.read -> Masker.mask -> Matte -> Backdrop.latest -> composite -> Sink.send. Every stage is closed
+exactly once, in reverse order of opening, by whoever opened it (see app.py).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Alpha = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of the source.
+
+    `index` counts the source's frames from 0, gaps are dropped frames; `time` is the presentation time in seconds on the
+    source's own clock, 0 at the first frame; `captured` is `time.monotonic()` when the frame was taken, for the latency.
+    """
+
+    picture: Picture
+    index: int
+    time: float
+    captured: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source really gives: size in pixels after rotation, frames per second, and how many frames (clips only).
+
+    `live` is true for cameras: the newest frame wins, others are dropped. A clip never drops a frame.
+    `detail` is one line for people: device, pixel format.
+    """
+
+    name: str
+    width: int
+    height: int
+    fps: float
+    live: bool
+    frames: int | None = None
+    detail: str = ""
+
+
+class Closing(Protocol):
+    """A resource with `close()`; closing twice does nothing."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Source(Closing, Protocol):
+    """Where frames come from. Opened by its constructor, which raises SourceError."""
+
+    info: SourceInfo
+    dropped: int
+
+    def read(self) -> Frame:
+        """The next frame (a clip) or the newest one not yet read (a camera).
+
+        Waits for it, at most about half a second. Raises SourceStalled when none came (read again later), SourceEnded
+        at a clip's end, SourceError when no frame can come any more. The picture is the reader's to keep.
+        """
+        ...
+
+
+class Masker(Closing, Protocol):
+    """Finds the person. `provider` names the execution provider that the session really got."""
+
+    provider: str
+
+    def mask(self, picture: Picture) -> Alpha:
+        """Alpha at the network's size, valid until the next call. Raises MaskError."""
+        ...
+
+
+class Backdrop(Closing, Protocol):
+    """What stands behind the person."""
+
+    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
+        """Shows the backdrop a frame and its alpha at mask size (None: unknown), so that it can learn the room."""
+        ...
+
+    def latest(self) -> Picture:
+        """The picture to put behind the person now, of the frame's size, valid until the next call. Never waits."""
+        ...
+
+
+class Sink(Closing, Protocol):
+    """Where pictures go. Opened by its constructor, which raises SinkError."""
+
+    name: str
+
+    def send(self, picture: Picture, time: float) -> None:
+        """Takes one finished picture and its presentation time in seconds. Raises SinkError when it can take no more.
+
+        The picture's buffer is reused after the call: a sink that keeps it copies it.
+        """
+        ...
