@@ -13,7 +13,8 @@
     ├── MaskError                        the mask could not be computed for a frame
     └── SolverError                      the optimiser diverged or its process ended
 
-Each message says what was got, what was expected and what to do. Only the command line prints them: one line, exit code 2.
+Each message says what was got, what was expected and what to do. Only the command line prints them: one line, exit
+code 2.
 """
 
 

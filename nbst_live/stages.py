@@ -1,13 +1,15 @@
 """The plain data that travels and the stages it travels through.
 
-A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0, 1], 1 where the person is; the masker's is at
-the network's size, the matte's at the picture's. Every docstring of the package uses these two words for exactly this.
+A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0, 1], 1 where the person is, at the
+network's size. A matte is the refined alpha, `(H, W) uint8`, 0..255, at the picture's size. Every docstring of the
+package uses these three words for exactly this.
 
-The way of a frame: Source.read -> Masker.mask -> Matte -> Backdrop.latest -> composite -> Sink.send. Every stage is closed
-exactly once, in reverse order of opening, by whoever opened it (see app.py).
+The way of a frame: Source.read -> Masker.mask -> Backdrop.observe and latest -> MatteRefiner.refine -> Compositor.blend
+-> Sink.send. Every stage is closed exactly once, in reverse order of opening, by whoever opened it (see app.py).
 """
 
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
@@ -15,14 +17,15 @@ import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
 Alpha = npt.NDArray[np.float32]
+Matte = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of the source.
 
-    `index` counts the source's frames from 0, gaps are dropped frames; `time` is the presentation time in seconds on the
-    source's own clock, 0 at the first frame; `captured` is `time.monotonic()` when the frame was taken, for the latency.
+    `index` counts the source's frames from 0, gaps are dropped frames; `time` is the presentation time in seconds on
+    the source's own clock, 0 at the first frame; `captured` is `time.monotonic()` when the frame was taken.
     """
 
     picture: Picture
@@ -55,7 +58,9 @@ class Closing(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, *exc: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
 
 
 class Source(Closing, Protocol):

@@ -1,0 +1,191 @@
+"""The composition root: picks the implementations, opens them in order, closes them in reverse.
+
+The only module that knows which device, model or process stands behind which stage.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from nbst_live import models
+from nbst_live.backdrop.cache import BackdropCache, cache_folder
+from nbst_live.backdrop.room import RoomBackdrop
+from nbst_live.backdrop.worker import SolverWorker
+from nbst_live.capture.camera import CameraSource
+from nbst_live.capture.clip import ClipSource
+from nbst_live.controls import help_lines
+from nbst_live.errors import InputError, SinkError, SourceError
+from nbst_live.gatys.settings import SolverSettings
+from nbst_live.mask.masker import OnnxMasker
+from nbst_live.mask.matte import MatteRefiner
+from nbst_live.pictures import open_style, read_picture
+from nbst_live.pipeline import Outputs, Pipeline
+from nbst_live.settings import Settings
+from nbst_live.sinks.local_view import LocalView
+from nbst_live.sinks.preview import PreviewSink
+from nbst_live.sinks.recorder import Recorder
+from nbst_live.sinks.virtual_camera import VirtualCameraSink
+from nbst_live.stages import Sink, Source
+
+log = logging.getLogger(__name__)
+
+SOLVER_NICENESS = 10
+"""Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
+MAX_THREADS = 4
+
+
+@dataclass(slots=True)
+class Live:
+    """Everything of a live run, open."""
+
+    source: Source
+    masker: OnnxMasker
+    pipeline: Pipeline
+    backdrop: RoomBackdrop
+    worker: SolverWorker
+    outputs: Outputs
+    preview: PreviewSink | None
+    view: LocalView | None
+
+
+@contextmanager
+def open_live(
+    settings: Settings,
+    *,
+    extra_sinks: tuple[Sink, ...] = (),
+    source: Source | None = None,
+    cache: BackdropCache | None = None,
+) -> Iterator[Live]:
+    """Opens a live run: source, mask, backdrop with its solver, sinks. Raises NbstError when one of them cannot be had.
+
+    `source` and `cache`, when given, stand in for the source that the settings name and for the user's cache.
+    """
+    style = open_style(settings.style[0])
+    photo = None if settings.background is None else read_picture(settings.background)
+    with ExitStack() as opened:
+        source = opened.enter_context(source or open_source(settings, realtime=True))
+        size = (source.info.width, source.info.height)
+        # The solver's process loads torch, its slowest part, while the rest is being opened.
+        worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
+        masker = opened.enter_context(open_masker(settings, size))
+        backdrop = RoomBackdrop(
+            style, size, solver_settings(settings), worker, cache or BackdropCache(cache_folder()),
+            photo=photo, refresh=settings.refresh,
+        )  # fmt: skip
+        opened.enter_context(backdrop)
+        outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source, live=True)]))
+        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size)
+        preview, view = _open_preview(settings, pipeline)
+        if view is not None:
+            outputs.sinks.append(view)
+        if not outputs.sinks:
+            raise InputError("no output is left: use --preview, --record OUT.mp4 or a virtual camera")
+        yield Live(source, masker, pipeline, backdrop, worker, outputs, preview, view)
+
+
+def open_source(settings: Settings, *, realtime: bool) -> Source:
+    """The clip or camera that `--input` names; `realtime` plays a clip at its own rate. Raises SourceError."""
+    path = Path(settings.input).expanduser()
+    if is_clip(settings):
+        return open_clip(path, settings, realtime=realtime)
+    if not settings.input.isdecimal() and "://" not in settings.input and not path.exists():
+        raise SourceError(
+            f"--input {settings.input!r} is neither a file nor a camera; give a clip, a camera's number, path or URL "
+            "(`nbst-live doctor` lists the cameras)"
+        )
+    return CameraSource(
+        settings.input, size=settings.size, fps=settings.fps, mirror=settings.mirror, rotate=settings.rotate
+    )
+
+
+def open_clip(path: Path, settings: Settings, *, realtime: bool = False) -> ClipSource:
+    """A clip, turned as the settings say. Raises SourceError."""
+    return ClipSource(path, mirror=settings.mirror, rotate=settings.rotate, realtime=realtime)
+
+
+def is_clip(settings: Settings) -> bool:
+    """Whether `--input` is a file, rather than a camera."""
+    return Path(settings.input).expanduser().is_file()
+
+
+def open_masker(settings: Settings, size: tuple[int, int]) -> OnnxMasker:
+    """The mask for frames of (width, height). Raises ModelError and ProviderError."""
+    threads = live_threads(settings)
+    cv2.setNumThreads(threads)
+    path = Path(settings.mask_model)
+    custom = path.suffix.lower() == ".onnx" or path.is_file()
+    record = models.custom(path) if custom else models.find(settings.mask_model)
+    masker = OnnxMasker(record, size, provider=settings.provider, threads=threads)
+    for line in masker.refused:
+        log.warning("mask: %s", line)
+    log.info("mask: %s on %s, %d threads", record.name, masker.provider, threads)
+    return masker
+
+
+def open_worker(size: tuple[int, int], settings: Settings, *, niceness: int) -> SolverWorker:
+    """The solver's process for frames of (width, height)."""
+    return SolverWorker(*worker_size(size, settings), niceness=niceness)
+
+
+def worker_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
+    """The (width, height) at which frames of (width, height) are painted."""
+    scale = min(1.0, solver_settings(settings).size / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def solver_settings(settings: Settings) -> SolverSettings:
+    """What the user asked of the optimiser, over its own defaults. Raises SettingError."""
+    asked = {
+        "style_weight": settings.style_weight,
+        "content_weight": settings.content_weight,
+        "steps": settings.steps,
+        "learning_rate": settings.learning_rate,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    return SolverSettings(strength=settings.strength, seed=settings.seed, device=settings.solver_device, **given)  # type: ignore[arg-type]
+
+
+def live_threads(settings: Settings) -> int:
+    """Threads of the mask and of OpenCV."""
+    return settings.threads or min(MAX_THREADS, os.cpu_count() or 1)
+
+
+def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool, sound: bool = True) -> Recorder:
+    """A recording of this source's pictures; with `sound`, a clip's own comes along. Raises SinkError."""
+    info = source.info
+    audio = Path(settings.input).expanduser() if sound and is_clip(settings) else None
+    return Recorder(path, info.width, info.height, info.fps, live=live, audio_from=audio)
+
+
+def open_sinks(settings: Settings, source: Source, *, live: bool) -> list[Sink]:
+    """Opens what the settings name but the preview. No virtual camera is an error only where it would be the only sink.
+
+    Not `live`, a clip that is rendered to a file goes to a virtual camera only if one is named. Raises SinkError.
+    """
+    info, sinks = source.info, list[Sink]()
+    wanted = not settings.no_virtual_camera and (live or settings.virtual_camera is not None)
+    with ExitStack() as opened:
+        if settings.record is not None:
+            sinks.append(opened.enter_context(open_recorder(settings, settings.record, source, live=live)))
+        if wanted:
+            try:
+                camera = VirtualCameraSink(info.width, info.height, info.fps, settings.virtual_camera)
+                sinks.append(opened.enter_context(camera))
+            except SinkError as error:
+                if settings.virtual_camera is not None or not (sinks or settings.preview):
+                    raise
+                log.warning("no virtual camera: %s", error)
+        opened.pop_all()
+    return sinks
+
+
+def _open_preview(settings: Settings, pipeline: Pipeline) -> tuple[PreviewSink, LocalView] | tuple[None, None]:
+    if not settings.preview:
+        return None, None
+    window = PreviewSink("nbst-live")
+    return window, LocalView(window, lambda: pipeline.matte, help_lines())

@@ -1,0 +1,145 @@
+"""Finished backdrops on disk, found again by style, settings and a tolerant signature of the plate.
+
+The plate itself is never stored. Its signature is the mean colour of some hundred cells of the picture: camera noise
+and a little change of light leave it as it is, another room or another place of the camera does not.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nbst_live.errors import InputError, PictureError
+from nbst_live.pictures import read_picture, write_picture
+from nbst_live.stages import Matte, Picture
+
+log = logging.getLogger(__name__)
+
+GRID = (16, 9)
+"""Cells of a signature: columns, rows."""
+SAME_ROOM = 6.0
+"""Mean difference of cells, in CIELAB units, up to which two plates are one room."""
+SHARED_CELLS = 0.3
+"""Least share of cells that both plates must have seen."""
+LIMIT_BYTES = 100 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """`cells` (rows, columns, 3) float32: mean CIELAB colours; `seen` (rows, columns) bool: where it was seen."""
+
+    cells: npt.NDArray[np.float32]
+    seen: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, plate: Picture, known: Matte) -> "Signature":
+        """The signature of a plate (H, W, 3) uint8 BGR; `known` (H, W) uint8 is 255 where it was seen."""
+        small = cv2.resize(plate, GRID, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        seen = cv2.resize(known, GRID, interpolation=cv2.INTER_AREA) == 255
+        return cls(cv2.cvtColor(small, cv2.COLOR_BGR2Lab), seen)
+
+    def matches(self, other: "Signature") -> bool:
+        """Whether both are of the same room, seen from the same place."""
+        both = self.seen & other.seen
+        if both.mean() < SHARED_CELLS:
+            return False
+        return float(np.abs(self.cells - other.cells)[both].mean()) <= SAME_ROOM
+
+
+class BackdropCache:
+    """A folder of pairs: NAME.png, a finished backdrop at the solver's size, and NAME.json, what it was made for."""
+
+    def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._folder = folder
+        self._limit = limit_bytes
+
+    def find(self, key: str, signature: Signature) -> Path | None:
+        """The newest stored picture for this key (see `cache_key`) and room, None where there is none."""
+        for entry in sorted(self._folder.glob(f"{key}-*.json"), key=_modified, reverse=True):
+            stored = _read_signature(entry)
+            picture = entry.with_suffix(".png")
+            if stored is not None and stored.matches(signature) and picture.is_file():
+                return picture
+        return None
+
+    def load(self, key: str, signature: Signature) -> tuple[Path, Picture] | None:
+        """The stored picture and its file; a broken one counts as none."""
+        path = self.find(key, signature)
+        try:
+            return None if path is None else (path, read_picture(path))
+        except PictureError as error:
+            log.warning("cache: %s", error)
+            return None
+
+    def store(self, key: str, signature: Signature, picture: Picture) -> None:
+        """Keeps a finished backdrop in place of an earlier one of the same room; a full disk only costs the entry."""
+        name = hashlib.sha256(signature.cells.tobytes()).hexdigest()[:12]
+        earlier = self.find(key, signature)
+        path = earlier or self._folder / f"{key}-{name}.png"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_picture(path, picture)
+            entry = {"cells": signature.cells.round(1).tolist(), "seen": signature.seen.tolist()}
+            path.with_suffix(".json").write_text(json.dumps(entry), encoding="utf-8")
+            self._shrink()
+        except (InputError, OSError) as error:
+            log.warning("cache: %s", error)
+
+    def usage(self) -> tuple[int, int]:
+        """How many pictures are stored, and their bytes."""
+        pictures = list(self._folder.glob("*.png"))
+        return len(pictures), sum(file.stat().st_size for file in pictures)
+
+    def clear(self) -> tuple[int, int]:
+        """Removes everything; returns how many pictures and bytes that were."""
+        pictures, size = self.usage()
+        for file in [*self._folder.glob("*.png"), *self._folder.glob("*.json"), *self._folder.glob(".*.partial*")]:
+            file.unlink(missing_ok=True)
+        return pictures, size
+
+    def _shrink(self) -> None:
+        """Removes the oldest pictures until the rest is within the limit."""
+        pictures = sorted(self._folder.glob("*.png"), key=_modified, reverse=True)
+        total = 0
+        for file in pictures:
+            total += file.stat().st_size
+            if total > self._limit:
+                file.unlink(missing_ok=True)
+                file.with_suffix(".json").unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """Where finished backdrops are kept: the platform's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("nbst-live", appauthor=False) / "backdrops"
+
+
+def cache_key(style: Path, *parts: object) -> str:
+    """A key for a style, by its bytes, and everything else that changes the picture, by its text."""
+    digest = hashlib.sha256(style.read_bytes())
+    digest.update(repr(parts).encode())
+    return digest.hexdigest()[:16]
+
+
+def _modified(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _read_signature(entry: Path) -> Signature | None:
+    try:
+        content = json.loads(entry.read_text(encoding="utf-8"))
+        cells, seen = np.array(content["cells"], np.float32), np.array(content["seen"], np.bool_)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("cache: %s is not an entry of this version (%s)", entry, error)
+        return None
+    columns, rows = GRID
+    return Signature(cells, seen) if cells.shape == (rows, columns, 3) and seen.shape == (rows, columns) else None

@@ -1,0 +1,53 @@
+"""What passes between the live process and the solver's: small plain messages; pictures go through shared memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbst_live.gatys.settings import SolverSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Paint the plate that lies in shared memory; any job before it is given up.
+
+    `start` is a picture file to go on from (a cached result), None to begin anew; `warm` goes on from the solver's own
+    last picture of the same style, if it has one.
+    """
+
+    number: int
+    style: Path
+    settings: SolverSettings
+    start: Path | None = None
+    warm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The live process has copied the published picture: the mailbox is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One optimiser step is done; `published` when its picture lies in the mailbox, `final` after the last."""
+
+    number: int
+    step: int
+    steps: int
+    loss: float
+    content: float
+    style: float
+    seconds: float
+    published: bool = False
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job could not be done; the reason is one line."""
+
+    number: int
+    reason: str
+
+
+Message = Progress | Failed
+"""What the solver says."""

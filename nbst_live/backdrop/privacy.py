@@ -1,0 +1,57 @@
+"""The promise that the raw room is never shown, as measures on a backdrop and the plate of the room.
+
+A frame shows the raw room when more than RAW_SHARE of its background pixels are within RAW_LEVELS grey levels of the
+source. Two unrelated pictures agree by chance on more pixels than that, so a backdrop is not only measured: `repel`
+moves the few pixels that came too near.
+"""
+
+from functools import reduce
+
+import cv2
+import numpy as np
+
+from nbst_live.stages import Matte, Picture
+
+RAW_LEVELS = 8
+RAW_SHARE = 0.01
+DISTANCE = 16
+"""Grey levels by which every pixel of a backdrop differs from the plate: RAW_LEVELS and room for the camera's noise."""
+UNPAINTED_SHARE = 0.25
+"""Share of pixels at RAW_LEVELS up to which a picture counts as painted: `repel` alone must not make a painting of a
+room.
+"""
+
+
+def raw_share(picture: Picture, room: Picture, known: Matte | None = None, levels: int = RAW_LEVELS) -> float:
+    """Share of pixels, in [0, 1], within `levels` grey levels of the room in every channel.
+
+    `picture` and `room` are (H, W, 3) uint8 BGR; `known` (H, W) uint8 is 255 on the pixels that count, None for all.
+    """
+    near = cv2.inRange(cv2.absdiff(picture, room), (0, 0, 0), (levels, levels, levels))
+    if known is None:
+        return cv2.countNonZero(near) / near.size
+    return cv2.countNonZero(cv2.bitwise_and(near, known)) / max(1, cv2.countNonZero(known))
+
+
+def painted(picture: Picture, room: Picture, known: Matte | None = None) -> bool:
+    """Whether a picture, before any `repel`, differs from the room enough to be shown; arguments as in `raw_share`."""
+    return raw_share(picture, room, known) <= UNPAINTED_SHARE
+
+
+def repel(picture: Picture, room: Picture) -> Picture:
+    """A copy of the picture in which every pixel is at least DISTANCE grey levels from the room in some channel.
+
+    Near pixels become lighter or darker, away from the room. The direction is that of their neighbourhood, so that
+    whole strokes move and no speckle appears, unless white or black is in the way.
+    """
+    difference = cv2.split(cv2.subtract(picture, room, dtype=cv2.CV_16S))
+    most, least = reduce(cv2.max, difference), reduce(cv2.min, difference)
+    up = cv2.compare(cv2.blur(cv2.add(most, least), (9, 9)), 0, cv2.CMP_GE)
+    room_channels = cv2.split(room)
+    up &= cv2.compare(reduce(cv2.max, room_channels), 255 - DISTANCE, cv2.CMP_LE)
+    up |= cv2.compare(reduce(cv2.min, room_channels), DISTANCE, cv2.CMP_LT)
+    near = cv2.compare(cv2.max(most, -least), DISTANCE, cv2.CMP_LT)
+    shift = np.zeros_like(most)
+    cv2.copyTo(DISTANCE - most, near & up, shift)
+    cv2.copyTo(-DISTANCE - least, near & ~up, shift)
+    return cv2.add(picture, cv2.merge([shift, shift, shift]), dtype=cv2.CV_8U)

@@ -1,0 +1,164 @@
+"""The solver's process: the only one that imports torch. Reads plates, paints them, publishes better and better
+pictures.
+
+One mailbox in shared memory holds the newest picture. It is written only while the live process does not read it: after
+it has said Taken.
+"""
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import psutil
+
+from nbst_live.backdrop.job import Failed, Job, Progress, Taken
+from nbst_live.backdrop.plate import fill
+from nbst_live.errors import NbstError
+from nbst_live.gatys.settings import SolverSettings
+from nbst_live.models import find, verify
+from nbst_live.pictures import read_picture
+from nbst_live.stages import Picture
+
+if TYPE_CHECKING:
+    from nbst_live.gatys.solver import GatysSolver, Iterate
+
+log = logging.getLogger(__name__)
+
+PUBLISH_SECONDS = 0.6
+"""Least time between two pictures of one job: a change on screen takes about as long."""
+ENCODER = "style-encoder"
+
+
+def serve(connection: Connection, plate: Any, picture: Any, size: tuple[int, int], niceness: int) -> None:
+    """The process's main function: does jobs until it is told None or the live process is gone."""
+    _die_with_parent()
+    _lower_priority(niceness)
+    try:
+        Painter(connection, plate, picture, size).run()
+    except (EOFError, OSError, KeyboardInterrupt):
+        # The live process has closed its end, or Ctrl-C reached the whole group: either way the work is over.
+        return
+
+
+class Painter:
+    """Does one job after the other; a newer job ends the one under way."""
+
+    def __init__(self, connection: Connection, plate: Any, picture: Any, size: tuple[int, int]) -> None:
+        width, height = size
+        shared = np.frombuffer(plate, np.uint8)
+        self._connection = connection
+        self._plate = shared[: width * height * 3].reshape(height, width, 3)
+        self._known = shared[width * height * 3 :].reshape(height, width)
+        self._mailbox = np.frombuffer(picture, np.uint8).reshape(height, width, 3)
+        self._mailbox_free = True
+        self._published = 0.0
+        self._next: Job | None = None
+        self._stopped = False
+        self._last: Picture | None = None
+        self._solver: GatysSolver | None = None
+        self._solver_settings: SolverSettings | None = None
+
+    def run(self) -> None:
+        """Waits for jobs and does them, until told to stop."""
+        from nbst_live.gatys import solver  # noqa: F401 - loads torch while the first plate is still being gathered
+
+        while not self._stopped:
+            job, self._next = self._next, None
+            if job is None:
+                self._read()
+            else:
+                self._paint(job)
+
+    def _read(self) -> None:
+        """Takes one message from the live process, waiting for it."""
+        message = self._connection.recv()
+        if isinstance(message, Job):
+            self._next = message
+        elif isinstance(message, Taken):
+            self._mailbox_free = True
+        else:
+            self._stopped = True
+
+    def _interrupted(self) -> bool:
+        """Reads what has come; whether the job under way is to be given up."""
+        while self._connection.poll():
+            self._read()
+        return self._stopped or self._next is not None
+
+    def _paint(self, job: Job) -> None:
+        began = time.monotonic()
+        try:
+            for iterate in self._iterates(job):
+                self._report(job, iterate, time.monotonic() - began)
+                if self._interrupted():
+                    return
+        except (NbstError, MemoryError, RuntimeError) as error:
+            log.exception("job %d failed", job.number)
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            self._connection.send(Failed(job.number, reason[0]))
+
+    def _iterates(self, job: Job) -> "Iterator[Iterate]":
+        plate = fill(self._plate.copy(), self._known.copy())
+        start = self._last if job.warm else None
+        if start is None and job.start is not None:
+            start = read_picture(job.start)
+        return self._solver_for(job).solve(plate, read_picture(job.style), start=start)
+
+    def _solver_for(self, job: Job) -> "GatysSolver":
+        from nbst_live.gatys.features import load_encoder
+        from nbst_live.gatys.solver import GatysSolver
+
+        if self._solver is None or self._solver_settings != job.settings:
+            self._solver_settings = job.settings
+            self._solver = GatysSolver(load_encoder(verify(find(ENCODER)), job.settings.device), job.settings)
+        return self._solver
+
+    def _report(self, job: Job, iterate: "Iterate", seconds: float) -> None:
+        """Says which step is done, with its picture when one is due and the mailbox free; the last picture always."""
+        final = iterate.step == iterate.steps
+        while final and not self._mailbox_free:
+            self._read()
+            if self._stopped or self._next is not None:
+                return
+        due = final or time.monotonic() - self._published >= PUBLISH_SECONDS
+        publish = due and self._mailbox_free
+        if publish:
+            np.copyto(self._mailbox, self._at_full_size(iterate.picture))
+            self._mailbox_free, self._published = False, time.monotonic()
+        if final:
+            self._last = iterate.picture
+        losses = (iterate.total, iterate.content, iterate.style)
+        self._connection.send(
+            Progress(job.number, iterate.step, iterate.steps, *losses, seconds, published=publish, final=final)
+        )
+
+    def _at_full_size(self, picture: Picture) -> Picture:
+        """A picture of one of the solver's coarse scales, enlarged to the mailbox's size."""
+        height, width = self._mailbox.shape[:2]
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _die_with_parent() -> None:
+    """Ends this process when the live one is gone, even by `kill -9`; a daemon flag alone does not see that."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(0)), daemon=True).start()
+
+
+def _lower_priority(niceness: int) -> None:
+    """Lets the live process go first. `niceness` is POSIX's, 0 to 19."""
+    process = psutil.Process()
+    if niceness == 0:
+        return
+    if sys.platform == "win32":
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        process.nice(niceness)

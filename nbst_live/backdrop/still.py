@@ -1,0 +1,66 @@
+"""A backdrop that is painted first and then stays: for stills and for clips that are rendered to a file."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from nbst_live.backdrop import privacy
+from nbst_live.backdrop.job import Failed, Progress
+from nbst_live.backdrop.worker import SolverWorker
+from nbst_live.closing import Closable
+from nbst_live.errors import SolverError
+from nbst_live.gatys.settings import SolverSettings
+from nbst_live.pictures import Style
+from nbst_live.stages import Alpha, Frame, Matte, Picture
+
+WAIT_SECONDS = 0.2
+
+
+class StillBackdrop(Closable):
+    """Shows one picture, (H, W, 3) uint8 BGR, of the frames' size."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+
+    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
+        """Learns nothing."""
+
+    def latest(self) -> Picture:
+        """The picture."""
+        return self._picture
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def paint(
+    worker: SolverWorker,
+    room: Picture,
+    known: Matte,
+    style: Style,
+    settings: SolverSettings,
+    progress: Callable[[Progress, Picture | None], None],
+) -> Picture:
+    """Has a room painted, waits for it, and returns the painting at the room's size, guarded by `privacy.repel`.
+
+    `room` is (H, W, 3) uint8 BGR, `known` (H, W) uint8, 255 where the room is known. `progress` hears of every step,
+    with the picture, at the worker's size, for those that published one. Raises SolverError.
+    """
+    plate = cv2.resize(room, worker.size, interpolation=cv2.INTER_AREA)
+    small_known = cv2.resize(known, worker.size, interpolation=cv2.INTER_NEAREST)
+    worker.submit(plate, small_known, style=style.path, settings=settings)
+    while True:
+        worker.wait(WAIT_SECONDS)
+        for message in worker.poll():
+            if isinstance(message, Failed):
+                raise SolverError(f"the room could not be painted: {message.reason}")
+            picture = worker.take() if message.published else None
+            progress(message, picture)
+            if message.final and picture is not None:
+                return _finished(picture, room, known)
+
+
+def _finished(picture: Picture, room: Picture, known: Matte) -> Picture:
+    full = cv2.resize(picture, room.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.copyTo(privacy.repel(full, room), known, full))

@@ -1,0 +1,143 @@
+"""Owns the solver's process: hands it plates, takes its pictures, never waits for it."""
+
+import ctypes
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from nbst_live.backdrop.job import Failed, Job, Message, Progress, Taken
+from nbst_live.backdrop.solver_process import serve
+from nbst_live.closing import Closable
+from nbst_live.stages import Matte, Picture
+
+END_SECONDS = 2.0
+"""How long a solver that was told to stop may take before it is killed."""
+
+
+class SolverWorker(Closable):
+    """A solver process for plates of one size, (width, height) in pixels.
+
+    `niceness` lowers the process's priority (0: none). Pictures cross in two blocks of anonymous shared memory, which
+    end with the processes whatever kills them. For one thread.
+    """
+
+    def __init__(self, width: int, height: int, *, niceness: int) -> None:
+        self.size = (width, height)
+        self._niceness = niceness
+        self._context = multiprocessing.get_context("spawn")
+        self._plate = self._context.RawArray(ctypes.c_uint8, width * height * 4)
+        self._picture = self._context.RawArray(ctypes.c_uint8, width * height * 3)
+        self._process: Any = None
+        self._connection: Connection | None = None
+        self._number = 0
+        self.start()
+
+    def start(self) -> None:
+        """Starts the process, again if it has ended."""
+        self.close()
+        self._connection, theirs = self._context.Pipe()
+        arguments = (theirs, self._plate, self._picture, self.size, self._niceness)
+        self._process = self._context.Process(target=serve, args=arguments, name="nbst-live solver", daemon=True)
+        with _without_main_module():
+            self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number, None when it has not been started."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.is_alive()
+
+    def submit(self, plate: Picture, known: Matte, **job: Any) -> int:
+        """Gives the solver a new plate and job (fields of Job but `number`); returns the job's number.
+
+        `plate` is (h, w, 3) uint8 BGR of the worker's size, `known` (h, w) uint8, 255 where it was seen.
+        """
+        self._number += 1
+        shared = np.frombuffer(memoryview(self._plate), np.uint8)
+        shared[: plate.size] = plate.reshape(-1)
+        shared[plate.size :] = known.reshape(-1)
+        self._send(Job(number=self._number, **job))
+        return self._number
+
+    def poll(self) -> list[Message]:
+        """What the solver said since the last call; Failed when its process has ended."""
+        if self._connection is None:
+            return []
+        messages: list[Message] = []
+        try:
+            while self._connection.poll():
+                messages.append(self._connection.recv())
+        except (EOFError, OSError):
+            self._disconnect()
+            messages.append(Failed(self._number, "the solver's process ended"))
+        return [m for m in messages if m.number == self._number or self._forget(m)]
+
+    def wait(self, seconds: float) -> None:
+        """Waits until the solver says something, at most this long; for work that is not live."""
+        if self._connection is not None:
+            self._connection.poll(seconds)
+
+    def take(self) -> Picture:
+        """A copy of the published picture, (h, w, 3) uint8 BGR; call it once for each Progress with `published`."""
+        width, height = self.size
+        picture = np.frombuffer(memoryview(self._picture), np.uint8).reshape(height, width, 3).copy()
+        self._send(Taken())
+        return picture
+
+    def close(self) -> None:
+        """Ends the process: told to stop, killed when it does not."""
+        if self._process is None:
+            return
+        self._send(None)
+        self._disconnect()
+        self._process.join(END_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+        self._process = None
+
+    def _forget(self, message: Message) -> bool:
+        """Frees the mailbox of a picture that an earlier job published."""
+        if isinstance(message, Progress) and message.published:
+            self._send(Taken())
+        return False
+
+    def _send(self, message: Job | Taken | None) -> None:
+        try:
+            if self._connection is not None:
+                self._connection.send(message)
+        except OSError:
+            # The process has ended; poll() reads what it said last, and then says so.
+            return
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Hides `__main__` while a process starts.
+
+    multiprocessing would run the user's script again in the child, which fails for every script without an
+    `if __name__ == "__main__"`; our child needs nothing of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,1 @@
+"""One module a command: `add_options(parser)` and `run(options) -> exit status`."""

@@ -1,0 +1,119 @@
+"""Says what this machine has, and for all that it lacks what to do."""
+
+import argparse
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from nbst_live import __version__, app
+from nbst_live.backdrop.cache import cache_folder
+from nbst_live.capture.devices import list_cameras
+from nbst_live.errors import NbstError
+from nbst_live.logs import log_path
+from nbst_live.models import ModelRecord, StyleRecord, load_manifest, verify
+from nbst_live.settings import Settings, config_path
+from nbst_live.sinks.virtual_camera import LABEL, VirtualCameraSink, virtual_cameras
+
+PROBE_SIZE = (1280, 720)
+HARDWARE_ENCODERS = ("h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox", "h264_amf", "h264_mf")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what was found, and what to do where it is not well."""
+
+    about: str
+    found: str
+    remedy: str = ""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """`nbst-live doctor` has no options."""
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Prints the findings; returns the exit status, which says nothing of them."""
+    for find in (_program, _cameras, _virtual_cameras, _mask, _models, _solver, _encoders, _places):
+        for finding in find():
+            mark = "!!" if finding.remedy else "ok"
+            print(f"{mark}  {finding.about:15} {finding.found}", flush=True)
+            if finding.remedy:
+                print(f"    {'':15} -> {finding.remedy}")
+    return 0
+
+
+def _program() -> Iterator[Finding]:
+    yield Finding("nbst-live", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
+
+
+def _cameras() -> Iterator[Finding]:
+    cameras = list_cameras()
+    for camera in cameras:
+        yield Finding("camera", f"{camera.spec}  {camera.name}: {', '.join(camera.modes) or 'modes unknown'}")
+    if not cameras:
+        yield Finding(
+            "camera", "none found", "plug one in, or use a clip or a stream: --input CLIP, --input rtsp://..."
+        )  # fmt: skip
+
+
+def _virtual_cameras() -> Iterator[Finding]:
+    """The devices there are, and whether the one that would be taken can be opened."""
+    for path, label in virtual_cameras():
+        yield Finding("virtual camera", f"{path}  {label}{' (taken by default)' if label == LABEL else ''}")
+    try:
+        with VirtualCameraSink(*PROBE_SIZE, fps=30) as sink:
+            yield Finding("virtual camera", f"{sink.name} can be opened")
+    except NbstError as error:
+        reason, _, remedy = str(error).rpartition("; ")
+        yield Finding("virtual camera", reason, remedy)
+
+
+def _mask() -> Iterator[Finding]:
+    """The provider that the mask really gets, and those that were tried before it."""
+    try:
+        with app.open_masker(Settings(), PROBE_SIZE) as masker:
+            for refused in masker.refused:
+                yield Finding(
+                    "mask provider", refused, "see onnxruntime's documentation of that provider; it is not needed"
+                )
+            yield Finding("mask provider", f"{masker.provider} runs {Settings().mask_model}")
+    except NbstError as error:
+        yield Finding("mask provider", str(error), "install nbst-live again, with one of its extras cpu or gpu")
+
+
+def _models() -> Iterator[Finding]:
+    manifest = load_manifest()
+    records: list[ModelRecord | StyleRecord] = [*manifest.models.values(), *manifest.styles.values()]
+    for record in records:
+        try:
+            verify(record)
+        except NbstError as error:
+            yield Finding("model file", str(error), "install nbst-live again")
+        else:
+            yield Finding("model file", f"{record.file}: checksum right, {record.licence}")
+
+
+def _solver() -> Iterator[Finding]:
+    # Not imported: that takes seconds, and only the solver's own process may.
+    try:
+        yield Finding("solver", f"torch {version('torch')}")
+    except PackageNotFoundError:
+        yield Finding("solver", "torch is not installed: nothing can be painted", "pip install torch")
+
+
+def _encoders() -> Iterator[Finding]:
+    from av.codec import codecs_available
+
+    if "libx264" in codecs_available:
+        yield Finding("recording", "H.264 by libx264")
+    else:
+        yield Finding("recording", "no H.264 encoder in PyAV", "pip install --force-reinstall av")
+    hardware = [name for name in HARDWARE_ENCODERS if name in codecs_available]
+    yield Finding("recording", f"hardware encoders built in: {', '.join(hardware) or 'none'} (not used)")
+
+
+def _places() -> Iterator[Finding]:
+    yield Finding("config file", f"{config_path()}{'' if config_path().exists() else ' (not there; not needed)'}")
+    yield Finding("backdrop cache", str(cache_folder()))
+    yield Finding("log file", str(log_path()))

@@ -1,0 +1,126 @@
+"""Paints behind the people of still pictures: the paper's own task."""
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from nbst_live import app
+from nbst_live.backdrop.plate import Plate
+from nbst_live.backdrop.still import paint
+from nbst_live.backdrop.worker import SolverWorker
+from nbst_live.cli import add_settings, settings_of
+from nbst_live.commands.progress import Interruption, PaintingBar
+from nbst_live.commands.trace import Trace
+from nbst_live.composite import Compositor
+from nbst_live.errors import InputError, SettingError
+from nbst_live.logs import start_log
+from nbst_live.mask.matte import MatteRefiner
+from nbst_live.pictures import Style, cover, open_style, read_picture, write_picture
+from nbst_live.settings import Settings
+from nbst_live.stages import Matte, Picture
+
+SETTINGS = (
+    "style", "background", "strength", "style_weight", "content_weight", "steps", "learning_rate", "seed",
+    "solver_device", "threads", "mask_model", "provider", "verbose",
+)  # fmt: skip
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `nbst-live image`."""
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="a photo, or a folder of photos")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.png|DIR",
+        help="where the picture goes; a folder for several",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mask-out", type=Path, metavar="M.png", help="write the person's matte too (a folder for several)"
+    )
+    parser.add_argument("--trace", type=Path, metavar="DIR", help="write the loss curve and the picture at stages")
+    add_settings(parser, SETTINGS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Paints every photo; returns the exit status. Raises NbstError."""
+    settings = settings_of(options)
+    start_log(verbose=settings.verbose)
+    if not settings.style:
+        raise SettingError("--style is missing: give a picture file or a built-in style's name (`nbst-live styles`)")
+    style = open_style(settings.style[0])
+    photos = _photos(options.photos)
+    several = len(photos) > 1 or options.photos[0].is_dir()
+    with Studio(settings, style) as studio:
+        for photo in photos:
+            trace = Trace(options.trace / photo.stem if several else options.trace) if options.trace else None
+            picture, matte = studio.paint(read_picture(photo), trace)
+            write_picture(_target(options.output, photo, several), picture)
+            if options.mask_out is not None:
+                write_picture(_target(options.mask_out, photo, several), matte)
+            if trace is not None:
+                trace.finish()
+    return 0
+
+
+class Studio(ExitStack):
+    """Paints photo after photo; keeps the solver's process as long as their size stays the same."""
+
+    def __init__(self, settings: Settings, style: Style) -> None:
+        super().__init__()
+        self._settings, self._style = settings, style
+        self._interruption = self.enter_context(Interruption())
+        self._worker: SolverWorker | None = None
+        self.callback(self._end_worker)
+
+    def paint(self, photo: Picture, trace: Trace | None) -> tuple[Picture, Matte]:
+        """The finished picture and the person's matte, both of the photo's size."""
+        size = (photo.shape[1], photo.shape[0])
+        worker = self._worker_for(size)
+        with app.open_masker(self._settings, size) as masker:
+            alpha = masker.mask(photo)
+        matte = MatteRefiner(over_time=False).refine(alpha, photo)
+        if self._settings.background is None:
+            plate = Plate(*size)
+            plate.add(photo, alpha)
+            room, known = photo, plate.known
+        else:
+            room = cover(read_picture(self._settings.background), *size)
+            known = np.full(room.shape[:2], 255, np.uint8)
+        shown = PaintingBar(self._interruption, trace)
+        backdrop = paint(worker, room, known, self._style, app.solver_settings(self._settings), shown)
+        return Compositor(*size).blend(photo, matte, backdrop), matte
+
+    def _worker_for(self, size: tuple[int, int]) -> SolverWorker:
+        wanted = app.worker_size(size, self._settings)
+        if self._worker is None or self._worker.size != wanted:
+            self._end_worker()
+            self._worker = app.open_worker(size, self._settings, niceness=0)
+        return self._worker
+
+    def _end_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+
+def _photos(given: list[Path]) -> list[Path]:
+    """The photos named, and those in the folders named, sorted. Raises InputError."""
+    found: list[Path] = []
+    for path in given:
+        inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        if not inside:
+            raise InputError(f"{path} holds no photo; expected files such as .jpg or .png")
+        found += inside
+    return found
+
+
+def _target(output: Path, photo: Path, several: bool) -> Path:
+    """The file for a photo's result: `output` itself, or a PNG in it where it is a folder."""
+    if not several and not output.is_dir() and output.suffix:
+        return output
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output} cannot be made: {error.strerror}; give a folder for several photos") from error
+    return output / f"{photo.stem}.png"

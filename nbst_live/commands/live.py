@@ -1,0 +1,133 @@
+"""The main job: a live person over a painted room, until the source ends or the user quits."""
+
+import logging
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+from nbst_live import app, pipeline
+from nbst_live.commands import render
+from nbst_live.commands.progress import Interruption
+from nbst_live.controls import Command, TerminalKeys, command_of, help_lines
+from nbst_live.errors import NbstError
+from nbst_live.logs import StatusLine, start_log
+from nbst_live.pictures import open_style
+from nbst_live.report import live_report, write_report
+from nbst_live.settings import Settings
+from nbst_live.sinks.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+STATUS_SECONDS = 0.5
+
+
+def run(settings: Settings) -> int:
+    """Runs live, or renders a clip to a file; returns the exit status. Raises NbstError."""
+    start_log(verbose=settings.verbose)
+    if app.is_clip(settings) and settings.record is not None:
+        return render.run(settings)
+    with app.open_live(settings) as live, ExitStack() as opened:
+        steering = Steering(live, settings, opened.enter_context(TerminalKeys()))
+        opened.callback(steering.status.clear)
+        interruption = opened.enter_context(Interruption())
+        log.info("source: %s", live.source.info.detail)
+        pipeline.run(live.source, live.pipeline, live.outputs, lambda: steering.tick() and not interruption.asked)
+        if settings.report is not None:
+            write_report(settings.report, live_report(live))
+    return 0
+
+
+class Steering:
+    """Turns keys into actions and shows the status line, once a frame."""
+
+    def __init__(self, live: app.Live, settings: Settings, keys: TerminalKeys) -> None:
+        self.status = StatusLine()
+        self._live, self._settings, self._keys = live, settings, keys
+        self._running = True
+        self._style = 0
+        self._recorder: Recorder | None = None
+        self._shown = (0.0, 0)
+
+    def quit(self) -> None:
+        """Ends the run after the frame under way."""
+        self._running = False
+
+    def tick(self) -> bool:
+        """Does what the keys ask; whether to go on."""
+        while (command := self._next_command()) is not None:
+            self._do(command)
+        self._show_status(time.monotonic())
+        return self._running
+
+    def _next_command(self) -> Command | None:
+        key = self._live.preview.key() if self._live.preview is not None else None
+        return (command_of(key) if key else None) or self._keys.poll()
+
+    def _do(self, command: Command) -> None:
+        live, view = self._live, self._live.view
+        match command:
+            case Command.QUIT:
+                self.quit()
+            case Command.NEXT_STYLE:
+                self._next_style()
+            case Command.REFRESH:
+                live.backdrop.refresh()
+            case Command.PANIC:
+                live.pipeline.panic = not live.pipeline.panic
+            case Command.RECORD:
+                self._toggle_recording()
+            case Command.SHOW_MASK if view is not None:
+                view.show_mask = not view.show_mask
+            case Command.HELP:
+                if view is not None:
+                    view.show_help = not view.show_help
+                self.status.show("  ".join(help_lines()) + "\n")
+
+    def _next_style(self) -> None:
+        self._style = (self._style + 1) % len(self._settings.style)
+        try:
+            self._live.backdrop.use(open_style(self._settings.style[self._style]))
+        except NbstError as error:
+            log.warning("%s", error)
+
+    def _toggle_recording(self) -> None:
+        sinks = self._live.outputs.sinks
+        try:
+            if self._recorder is not None and self._recorder in sinks:
+                sinks.remove(self._recorder)
+                self._recorder.close()
+                log.warning("recorded %s", self._recorder.name)
+                self._recorder = None
+                return
+            path = Path(f"nbst-live-{datetime.now():%Y%m%d-%H%M%S}.mp4")
+            self._recorder = app.open_recorder(self._settings, path, self._live.source, live=True, sound=False)
+            sinks.append(self._recorder)
+        except NbstError as error:
+            log.warning("%s", error)
+
+    def _show_status(self, now: float) -> None:
+        then, frames = self._shown
+        if now - then < STATUS_SECONDS:
+            return
+        live, counts = self._live, self._live.pipeline.counts
+        latencies = live.pipeline.timer.stages["latency"]
+        latency = f"{latencies[-1] * 1e3:.0f} ms" if latencies else "-"
+        rate = (counts.frames_out - frames) / (now - then)
+        parts = [
+            f"{rate:.1f} fps",
+            latency,
+            f"{live.source.dropped} dropped",
+            f"mask {live.masker.provider}",
+            self._solver(),
+        ]
+        self.status.show("  ".join(part for part in parts if part))
+        self._shown = (now, counts.frames_out)
+
+    def _solver(self) -> str:
+        state = self._live.backdrop.state
+        flags = " PANIC" if self._live.pipeline.panic else ""
+        flags += " REC" if self._recorder is not None else ""
+        if state.trouble:
+            return f"solver: {state.trouble}{flags}"
+        return (f"painting {state.step}/{state.steps}" if state.busy else "painted") + flags

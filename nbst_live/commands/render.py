@@ -1,0 +1,78 @@
+"""A clip rendered to a file: the whole clip is looked at first, then the room is painted, then every frame is
+processed.
+"""
+
+from contextlib import ExitStack, suppress
+
+import numpy as np
+
+from nbst_live import app
+from nbst_live.backdrop.plate import Plate
+from nbst_live.backdrop.still import StillBackdrop, paint
+from nbst_live.commands.progress import Interruption, PaintingBar, bar
+from nbst_live.errors import MaskError, SourceEnded, SourceStalled
+from nbst_live.mask.matte import MatteRefiner
+from nbst_live.pictures import cover, open_style, read_picture
+from nbst_live.pipeline import Outputs, Pipeline
+from nbst_live.pipeline import run as run_pipeline
+from nbst_live.report import render_report, write_report
+from nbst_live.settings import Settings
+from nbst_live.stages import Masker, Matte, Picture, Source
+
+PLATE_FRAMES = 150
+"""Frames of a clip, evenly spread, that the plate is gathered from."""
+
+
+def run(settings: Settings) -> int:
+    """Renders `--input` to `--record`; returns the exit status. The same seed gives the same pictures. Raises
+    NbstError.
+    """
+    with ExitStack() as opened:
+        interruption = opened.enter_context(Interruption())
+        source = opened.enter_context(app.open_source(settings, realtime=False))
+        outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
+        size = (source.info.width, source.info.height)
+        masker = opened.enter_context(app.open_masker(settings, size))
+        painting = PaintingBar(interruption)
+        backdrop = StillBackdrop(_painted_room(settings, masker, size, painting))
+        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size)
+        with bar("rendering", source.info.frames) as shown:
+            run_pipeline(source, pipeline, outputs, lambda: bool(shown.update() or not interruption.asked))
+        outputs.close()
+        if settings.report is not None:
+            write_report(settings.report, render_report(source, masker, pipeline, painting.steps, painting.seconds))
+    return 0
+
+
+def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> Picture:
+    """The finished backdrop of a clip, or of `--background`, at the clip's size."""
+    style = open_style(settings.style[0])
+    with app.open_worker(size, settings, niceness=0) as worker:
+        if settings.background is not None:
+            room = cover(read_picture(settings.background), *size)
+            known: Matte = np.full(room.shape[:2], 255, np.uint8)
+        else:
+            with app.open_source(settings, realtime=False) as source:
+                plate = _gather(source, masker, size, painting.interruption)
+            room, known = plate.picture(), plate.known
+        return paint(worker, room, known, style, app.solver_settings(settings), painting)
+
+
+def _gather(source: Source, masker: Masker, size: tuple[int, int], interruption: Interruption) -> Plate:
+    """The plate of a whole clip."""
+    plate = Plate(*size)
+    every = max(1, (source.info.frames or 0) // PLATE_FRAMES)
+    with bar("looking at the room", source.info.frames) as shown:
+        while True:
+            interruption.check()
+            try:
+                frame = source.read()
+            except SourceStalled:
+                continue
+            except SourceEnded:
+                return plate
+            shown.update()
+            if frame.index % every:
+                continue
+            with suppress(MaskError):
+                plate.add(frame.picture, masker.mask(frame.picture))

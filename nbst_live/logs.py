@@ -1,0 +1,70 @@
+"""Where messages go: everything into a log file, warnings to the terminal in one line each."""
+
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+from typing import TextIO
+
+FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+MAX_BYTES = 1 << 20
+CLEAR_LINE = "\r\x1b[K"
+
+
+def log_path() -> Path:
+    """The log file in the platform's log folder."""
+    from platformdirs import user_log_path
+
+    return user_log_path("nbst-live", appauthor=False) / "nbst-live.log"
+
+
+def start_log(*, verbose: bool, to_terminal: bool = True) -> None:
+    """Sends this package's messages to the log file and, from warnings up (`verbose`: all), to stderr.
+
+    A log file that cannot be written is left out: the program works without it.
+    """
+    logger = logging.getLogger("nbst_live")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    if to_terminal:
+        terminal = _TerminalHandler(sys.stderr)
+        terminal.setLevel(logging.INFO if verbose else logging.WARNING)
+        logger.addHandler(terminal)
+    path = log_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8")
+    except OSError as error:
+        logger.info("no log file: %s", error)
+        return
+    file.setFormatter(logging.Formatter(FORMAT))
+    logger.addHandler(file)
+
+
+class StatusLine:
+    """One line at the bottom of a terminal, written over again and again; nothing where stderr is no terminal."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._shown = self._stream.isatty()
+
+    def show(self, text: str) -> None:
+        """Puts the text in place of the one before."""
+        if self._shown:
+            self._stream.write(f"{CLEAR_LINE}{text}")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Leaves an empty line."""
+        self.show("")
+
+
+class _TerminalHandler(logging.StreamHandler[TextIO]):
+    """`nbst-live: warning: ...`, on a line of its own even while a status line is shown."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clear = CLEAR_LINE if self.stream.isatty() else ""
+        return f"{clear}nbst-live: {record.levelname.lower()}: {record.getMessage()}"

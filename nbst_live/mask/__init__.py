@@ -1,0 +1,1 @@
+"""Finding the person: the network's session and the refinement of its alpha into a matte."""

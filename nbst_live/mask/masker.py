@@ -1,0 +1,107 @@
+"""The person mask: an ONNX network of the DeepLabv3+ family, run on every frame by onnxruntime."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nbst_live.closing import Closable
+from nbst_live.errors import MaskError, ModelError
+from nbst_live.mask.providers import open_session
+from nbst_live.models import ModelRecord, verify
+from nbst_live.stages import Alpha, Picture
+
+WARM_UP_RUNS = 3
+"""The first runs allocate and choose kernels: the first live frame should not pay for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a network takes its picture: (height, width) in pixels, and whether the channels come last."""
+
+    height: int
+    width: int
+    channels_last: bool
+
+
+class OnnxMasker(Closable):
+    """Runs a mask model at the shape that suits the frame's aspect ratio. For one thread at a time.
+
+    `record` says which file, its normalisation and its input shapes; `frame_size` is (width, height) of the frames to
+    come. `provider` (attribute) is the one that the session really got. Raises ModelError and ProviderError.
+    """
+
+    def __init__(
+        self, record: ModelRecord, frame_size: tuple[int, int], *, provider: str = "auto", threads: int = 2
+    ) -> None:
+        # Imported here, as it takes a fifth of a second that `--help` should not wait for.
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(3)
+        width, height = frame_size
+        wanted = record.size_for(height, width)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Spinning threads would burn the cores that the solver and the call itself need between two frames.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if wanted is not None:
+            options.add_free_dimension_override_by_name("height", wanted.height)
+            options.add_free_dimension_override_by_name("width", wanted.width)
+        opened = open_session(verify(record), options, provider, onnxruntime)
+        self.provider = opened.provider
+        self.refused = opened.refused
+        self._session = opened.session
+        self._layout = _layout(self._session)
+        self._input, self._output = self._session.get_inputs()[0].name, self._session.get_outputs()[0].name
+        self._scale = (1 / (255 * np.asarray(record.std, np.float32))).astype(np.float32)
+        self._offset = (-np.asarray(record.mean, np.float32) / np.asarray(record.std, np.float32)).astype(np.float32)
+        self._rgb = record.colour == "RGB"
+        self._blob = np.empty((1, self._layout.height, self._layout.width, 3), np.float32)
+        self._planar = np.empty((1, 3, self._layout.height, self._layout.width), np.float32)
+        blank = np.zeros((self._layout.height, self._layout.width, 3), np.uint8)
+        for _ in range(WARM_UP_RUNS):
+            self.mask(blank)
+
+    def mask(self, picture: Picture) -> Alpha:
+        """Alpha (h, w) float32 in [0, 1] at the network's size, of a picture stretched to it. Raises MaskError."""
+        try:
+            result = self._session.run([self._output], {self._input: self._prepare(picture)})[0]
+        except Exception as error:
+            raise MaskError(f"the mask failed on a frame: {str(error).strip().splitlines()[0]}") from error
+        alpha = np.asarray(result, np.float32).reshape(self._layout.height, self._layout.width)
+        if not np.isfinite(alpha).all():
+            raise MaskError("the mask of a frame holds values that are not numbers")
+        return alpha
+
+    def close(self) -> None:
+        """Frees the session."""
+        self._session = None
+
+    def _prepare(self, picture: Picture) -> npt.NDArray[np.float32]:
+        size = (self._layout.width, self._layout.height)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        if self._rgb:
+            cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=small)
+        np.multiply(small, self._scale, out=self._blob[0])
+        np.add(self._blob, self._offset, out=self._blob)
+        if self._layout.channels_last:
+            return self._blob
+        np.copyto(self._planar, self._blob.transpose(0, 3, 1, 2))
+        return self._planar
+
+
+def _layout(session: Any) -> Layout:
+    """The input layout of a session whose sizes are all known by now. Raises ModelError."""
+    inputs = session.get_inputs()
+    shape = list(inputs[0].shape) if len(inputs) == 1 else []
+    if len(shape) == 4 and 3 in (shape[1], shape[3]):
+        last = shape[3] == 3
+        height, width = shape[1:3] if last else shape[2:4]
+        if isinstance(height, int) and isinstance(width, int) and min(height, width) > 0:
+            return Layout(height, width, last)
+    raise ModelError(
+        f"the mask model takes {[i.shape for i in inputs]}, expected one picture of 3 channels (NCHW or NHWC) whose "
+        "size the model or a JSON file beside it gives; see the card of person-fast"
+    )

@@ -1,0 +1,77 @@
+"""Which execution provider runs the mask: the one asked for or the best there, and never a silent CPU.
+
+onnxruntime builds a session on the CPU when a provider that was asked for cannot start, and only logs it. Here the
+session is asked afterwards what it really got.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nbst_live.errors import ModelError, ProviderError
+
+PROVIDERS = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""Names of `--provider` and onnxruntime's own, the best first: the order in which `auto` tries them."""
+
+INSTALL = (
+    "pip install onnxruntime-gpu (NVIDIA), onnxruntime-directml (Windows) or onnxruntime-openvino, or use "
+    "--provider auto"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session, the short name of the provider it really got, and what was tried before it, a line each."""
+
+    session: Any
+    provider: str
+    refused: tuple[str, ...] = ()
+
+
+def available(runtime: ModuleType) -> list[str]:
+    """Short names of the providers that this onnxruntime was built with, the best first."""
+    there = runtime.get_available_providers()
+    return [name for name, full in PROVIDERS.items() if full in there]
+
+
+def open_session(model: Path, options: Any, asked: str, runtime: ModuleType) -> Opened:
+    """Opens `model` on the provider `asked` for, or for `auto` on the best that works.
+
+    `options` are onnxruntime's SessionOptions, `runtime` the onnxruntime module. Raises ProviderError when a provider
+    that was asked for by name is not there or did not start, ModelError when no provider can read the file.
+    """
+    there = available(runtime)
+    if asked != "auto" and asked not in there:
+        raise ProviderError(
+            f"--provider {asked}: this onnxruntime has only {', '.join(there) or 'no provider'}; {INSTALL}"
+        )
+    refused: list[str] = []
+    for name in there if asked == "auto" else [asked]:
+        try:
+            return Opened(_start(model, options, name, runtime), name, tuple(refused))
+        except ProviderError as error:
+            refused.append(str(error))
+    if asked != "auto":
+        raise ProviderError(f"{refused[0]}; {INSTALL}")
+    raise ModelError(f"no provider can run {model}: {'; '.join(refused)}; expected an ONNX person mask")
+
+
+def _start(model: Path, options: Any, name: str, runtime: ModuleType) -> Any:
+    """A session that really runs on this provider; raises ProviderError."""
+    try:
+        session = runtime.InferenceSession(str(model), sess_options=options, providers=[PROVIDERS[name]])
+    except Exception as error:
+        raise ProviderError(f"{name} failed to start: {str(error).strip().splitlines()[0]}") from error
+    got = session.get_providers()
+    if not got or got[0] != PROVIDERS[name]:
+        raise ProviderError(f"{name} did not start: the session got {', '.join(got) or 'no provider'}")
+    session.disable_fallback()
+    return session

@@ -1,0 +1,165 @@
+"""The way of a frame: mask, backdrop, matte, composite; and the loop that sends frames down it.
+
+Privacy: whatever happens on the way, what comes out is a person over a painted backdrop, or the backdrop alone.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from nbst_live.closing import Closable
+from nbst_live.composite import Compositor
+from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceStalled
+from nbst_live.mask.matte import MatteRefiner
+from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source
+from nbst_live.timing import StageTimer
+
+log = logging.getLogger(__name__)
+
+PERSON_SHARE = 0.005
+"""Share of the matte above which a frame counts as one with a person."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has happened to frames so far; moments are `time.monotonic()`."""
+
+    frames_in: int = 0
+    frames_out: int = 0
+    with_person: int = 0
+    mask_failures: int = 0
+    stalls: int = 0
+    first_out: float | None = None
+    last_out: float = 0.0
+
+    def sent(self) -> None:
+        """Notes that a frame has gone out, now."""
+        self.frames_out += 1
+        self.last_out = time.monotonic()
+        if self.first_out is None:
+            self.first_out = self.last_out
+
+    @property
+    def rate(self) -> float:
+        """Frames out per second, from the first to the last."""
+        if self.first_out is None or self.frames_out < 2:
+            return 0.0
+        return (self.frames_out - 1) / max(1e-9, self.last_out - self.first_out)
+
+
+class Pipeline:
+    """One frame's whole way from picture to picture. It closes nothing: its stages belong to who opened them."""
+
+    def __init__(self, masker: Masker, matte: MatteRefiner, backdrop: Backdrop, size: tuple[int, int]) -> None:
+        self.timer = StageTimer()
+        self.counts = Counts()
+        self.panic = False
+        self.matte: Matte | None = None
+        self._masker, self._refiner, self._backdrop = masker, matte, backdrop
+        self._compositor = Compositor(*size)
+
+    def process(self, frame: Frame) -> Picture:
+        """The finished picture of a frame, (H, W, 3) uint8 BGR, valid until the next call."""
+        stage = self.timer.stage
+        self.counts.frames_in += 1
+        with stage("mask"):
+            try:
+                alpha = self._masker.mask(frame.picture)
+            except MaskError as error:
+                return self._backdrop_alone(frame, error)
+        with stage("backdrop"):
+            self._backdrop.observe(frame, alpha)
+            backdrop = self._backdrop.latest()
+        with stage("matte"):
+            self.matte = self._refiner.refine(alpha, frame.picture)
+        self.counts.with_person += bool(np.count_nonzero(self.matte) > PERSON_SHARE * self.matte.size)
+        if self.panic:
+            return backdrop
+        with stage("composite"):
+            return self._compositor.blend(frame.picture, self.matte, backdrop)
+
+    def idle(self) -> Picture:
+        """The backdrop alone, while no frame comes. Needs one frame before it."""
+        return self._backdrop.latest()
+
+    def _backdrop_alone(self, frame: Frame, error: MaskError) -> Picture:
+        """Without a mask nobody knows what is room: nothing of the frame may be shown."""
+        self.counts.mask_failures += 1
+        if self.counts.mask_failures == 1:
+            log.warning("%s; the backdrop alone is shown", error)
+        self.matte = None
+        self._backdrop.observe(frame, None)
+        return self._backdrop.latest()
+
+
+class Outputs(Closable):
+    """The open sinks. One that fails is closed and left out; the last one's failure is raised."""
+
+    def __init__(self, sinks: list[Sink]) -> None:
+        self.sinks = sinks
+
+    def send(self, picture: Picture, seconds: float) -> None:
+        """Sends a picture to every sink. Raises SinkError when none is left."""
+        for sink in list(self.sinks):
+            try:
+                sink.send(picture, seconds)
+            except SinkError as error:
+                self.sinks.remove(sink)
+                _close_quietly(sink)
+                if not self.sinks:
+                    raise
+                log.warning("%s; the other outputs go on", error)
+
+    def close(self) -> None:
+        """Closes every sink, also when one of them fails; then raises that one's SinkError."""
+        failed: SinkError | None = None
+        while self.sinks:
+            try:
+                self.sinks.pop().close()
+            except SinkError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+
+def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> None:
+    """Sends every frame of the source down the pipeline and out, until the source ends or `tick` returns False.
+
+    `tick` is called once a round, for keys and status. While the source stalls the backdrop alone goes out, at about
+    the source's rate. Raises SourceError and SinkError.
+    """
+    for frame in frames(source, pipeline, outputs, tick):
+        picture = pipeline.process(frame)
+        with pipeline.timer.stage("send"):
+            outputs.send(picture, frame.time)
+        pipeline.counts.sent()
+        pipeline.timer.add("latency", pipeline.counts.last_out - frame.captured)
+
+
+def frames(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> Iterator[Frame]:
+    """The source's frames; fills the gaps of a stalled source with the backdrop alone."""
+    last = (0.0, time.monotonic())
+    seen = False
+    while tick():
+        try:
+            frame = source.read()
+        except SourceEnded:
+            return
+        except SourceStalled:
+            pipeline.counts.stalls += 1
+            if seen:
+                outputs.send(pipeline.idle(), last[0] + time.monotonic() - last[1])
+            continue
+        seen, last = True, (frame.time, time.monotonic())
+        yield frame
+
+
+def _close_quietly(sink: Sink) -> None:
+    """Closes a sink that has failed already: a second failure adds nothing."""
+    try:
+        sink.close()
+    except SinkError as error:
+        log.debug("closing %s: %s", sink.name, error)
