@@ -1,0 +1,228 @@
+"""The whole program on real V4L2 devices, in an emulated machine: a webcam in, a virtual camera out, a second reader.
+
+    scripts/vm_test.py --vm TOOL --style NAME [--real-mask] [--clip FILE] [--out DIR]
+
+TOOL is a program that runs a command on a kernel of its own, called as `TOOL -t SECONDS -o DIR -- COMMAND ...`: over
+this machine's files, with DIR as /out, the module v4l2loopback loadable from /mods, and the kernel's test webcam,
+vivid, as /dev/video0. Such a machine is slow, above all in floating point, so pictures are small and few, and the
+person's mask is a stand-in, the middle of the picture, unless --real-mask asks for the real network.
+
+Ends with 0 when every check holds. DIR keeps the pictures that were read, the program's log and its report.
+"""
+
+import argparse
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+WIDTH, HEIGHT, FPS = 320, 180, 5
+FED, VIRTUAL, WEBCAM = "/dev/video10", "/dev/video11", "/dev/video0"
+PICTURES = 3
+MIDDLE = np.s_[40:140, 110:210]
+"""Where the stand-in mask sees a person."""
+INSIDE, OUT = "--inside", Path("/out")
+SOURCE_LEVELS = 6.0
+"""Mean grey levels by which the person may differ from the source after two turns through 4:2:0 colour."""
+Pictures = npt.NDArray[np.uint8]
+
+
+def main() -> int:
+    if sys.argv[1:2] == [INSIDE]:
+        return inside(sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vm", type=Path, required=True, help="the program that runs a command in the machine")
+    parser.add_argument("--style", required=True, help="a built-in style or a picture file")
+    parser.add_argument(
+        "--real-mask", action="store_true", help="use the shipped mask network: minutes for each picture"
+    )
+    parser.add_argument("--clip", type=Path, help="play this clip instead of the synthetic one")
+    parser.add_argument("--out", type=Path, help="where the results go (default: a new temporary folder)")
+    parser.add_argument("--limit", type=int, default=900, help="seconds after which the machine is stopped")
+    options = parser.parse_args()
+
+    out: Path = (options.out or Path(tempfile.mkdtemp(prefix="nbst-live-vm-"))).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    clip = synthetic_frames() if options.clip is None else clip_frames(options.clip)
+    np.save(out / "clip.npy", clip)
+    write_stand_in_mask(out / "stand_in.onnx")
+    mask = [] if options.real_mask else ["--mask-model", str(OUT / "stand_in.onnx")]
+    command = [options.vm, "-t", str(options.limit), "-o", out, "--", sys.executable, __file__, INSIDE]
+    status = subprocess.run([*command, "--style", options.style, *mask], check=False).returncode
+    print(f"results in {out}")
+    if status:
+        print(f"the machine ended with {status}", file=sys.stderr)
+        return status
+    return judge(out, clip, truth=MIDDLE if mask else None)
+
+
+def synthetic_frames(count: int = 10) -> Pictures:
+    from nbst_live.capture.synthetic import SyntheticClip
+
+    clip = SyntheticClip(WIDTH, HEIGHT, count, fps=FPS)
+    return np.stack([clip.frame(index) for index in range(count)])
+
+
+def clip_frames(path: Path, count: int = 10) -> Pictures:
+    capture = cv2.VideoCapture(str(path))
+    frames = [cv2.resize(frame, (WIDTH, HEIGHT)) for read, frame in (capture.read() for _ in range(count)) if read]
+    return np.stack(frames)
+
+
+def write_stand_in_mask(path: Path) -> None:
+    """A network that sees a person in the middle of every picture, and costs next to nothing."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    alpha = np.zeros((1, 1, HEIGHT, WIDTH), np.float32)
+    alpha[0, 0][MIDDLE] = 1
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMin", ["picture", "axes"], ["darkest"], keepdims=1),
+            helper.make_node("Mul", ["darkest", "none"], ["nothing"]),
+            helper.make_node("Add", ["nothing", "person"], ["alpha"]),
+        ],
+        "stand-in",
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, (1, 3, HEIGHT, WIDTH))],
+        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, alpha.shape)],
+        [
+            numpy_helper.from_array(np.array([1], np.int64), "axes"),
+            numpy_helper.from_array(np.zeros(1, np.float32), "none"),
+            numpy_helper.from_array(alpha, "person"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def judge(out: Path, clip: Pictures, truth: tuple[slice, slice] | None) -> int:
+    """Prints what holds and what does not; the number of failures."""
+    from nbst_live.backdrop.privacy import RAW_LEVELS, RAW_SHARE
+
+    ran = json.loads((out / "ran.json").read_text(encoding="utf-8"))
+    checks = {f"{name} ended well": status == 0 for name, status in ran.items()}
+    person = np.zeros((HEIGHT, WIDTH), bool)
+    person[truth or MIDDLE] = True
+    away = cv2.dilate(person.astype(np.uint8), np.ones((25, 25), np.uint8)) == 0
+    if truth is None:
+        # The real network follows the real outline: only the room's upper corners are surely room.
+        away[:, WIDTH // 5 : -WIDTH // 5] = away[HEIGHT // 2 :] = False
+    within = cv2.erode(person.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    for name in ("first", "again"):
+        pictures = [cv2.imread(str(path)) for path in sorted(out.glob(f"{name}_*.png"))]
+        checks[f"{name}: {PICTURES} pictures of {WIDTH}x{HEIGHT}"] = [p.shape for p in pictures] == [
+            (HEIGHT, WIDTH, 3)
+        ] * PICTURES
+        for index, picture in enumerate(pictures):
+            difference = np.abs(clip.astype(np.int16) - picture)
+            nearest = difference[difference[:, within].mean(axis=(1, 2)).argmin()]
+            kept = nearest[within].mean()
+            raw = (nearest[away] <= RAW_LEVELS).all(axis=1).mean()
+            checks[f"{name} {index}: person differs by {kept:.1f} levels"] = bool(kept < SOURCE_LEVELS)
+            checks[f"{name} {index}: {raw:.1%} of the room is raw"] = bool(raw <= RAW_SHARE)
+    checks["unplugged: pictures go on after the webcam is back"] = len(list(out.glob("webcam_*.png"))) == PICTURES
+    print("\n".join(f"{'ok  ' if holds else 'FAIL'} {check}" for check, holds in checks.items()))
+    return sum(not holds for holds in checks.values())
+
+
+def inside(options: list[str]) -> int:
+    """Everything that happens within the machine."""
+    # As a user's modprobe would: the second device shows readers one side at a time, as browsers want.
+    subprocess.run(["rmmod", "v4l2loopback"], check=True)
+    module = ["video_nr=10,11", "card_label=Fed,nbst-live", "exclusive_caps=0,1"]
+    subprocess.run(["insmod", "/mods/v4l2loopback.ko", *module], check=True)
+    ran = {"doctor": run_doctor()}
+    with feeding(np.load(OUT / "clip.npy")):
+        # Twice, for a virtual camera must be there again for the next run.
+        for name in ("first", "again"):
+            with running(name, FED, options, ran):
+                read_pictures(name)
+    with running("unplugged", WEBCAM, options, ran):
+        read_pictures("before")
+        driver = Path("/sys/bus/platform/drivers/vivid")
+        (driver / "unbind").write_text("vivid.0")
+        time.sleep(5)
+        (driver / "bind").write_text("vivid.0")
+        time.sleep(10)
+        read_pictures("webcam")
+    (OUT / "ran.json").write_text(json.dumps(ran), encoding="utf-8")
+    return 0
+
+
+def run_doctor() -> int:
+    with (OUT / "doctor.txt").open("w") as log:
+        command = [sys.executable, "-m", "nbst_live", "doctor"]
+        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+
+
+@contextlib.contextmanager
+def feeding(clip: Pictures) -> Iterator[None]:
+    """Plays the clip into the fed device, over and over."""
+    import pyvirtualcam
+
+    over = threading.Event()
+
+    def feed() -> None:
+        with pyvirtualcam.Camera(WIDTH, HEIGHT, FPS, fmt=pyvirtualcam.PixelFormat.BGR, device=FED) as camera:
+            index = 0
+            while not over.wait(1 / FPS):
+                camera.send(clip[index % len(clip)])
+                index += 1
+
+    feeder = threading.Thread(target=feed, name="feeder")
+    feeder.start()
+    try:
+        yield
+    finally:
+        over.set()
+        feeder.join()
+
+
+@contextlib.contextmanager
+def running(name: str, source: str, options: list[str], ran: dict[str, int]) -> Iterator[None]:
+    """The program, from its start until it is interrupted as by Ctrl-C; its exit status goes to `ran`."""
+    command = [sys.executable, "-m", "nbst_live", "--input", source, "--virtual-camera", "nbst-live", *options]
+    command += ["--size", f"{WIDTH}x{HEIGHT}", "--fps", str(FPS), "--threads", "2", "--provider", "cpu", "--verbose"]
+    command += ["--report", str(OUT / f"{name}.json")]
+    with (OUT / f"{name}.log").open("w") as log:
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield
+        finally:
+            program.send_signal(signal.SIGINT)
+            try:
+                ran[name] = program.wait(timeout=120)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                ran[name] = program.wait()
+
+
+def read_pictures(name: str, patience: float = 300.0) -> None:
+    """Reads pictures from the virtual camera as any other program would, and saves them; as many as come in time."""
+    deadline = time.monotonic() + patience
+    index = 0
+    while index < PICTURES and time.monotonic() < deadline:
+        camera = cv2.VideoCapture(VIRTUAL, cv2.CAP_V4L2)
+        while index < PICTURES and time.monotonic() < deadline:
+            read, picture = camera.read()
+            if not read:
+                break
+            cv2.imwrite(str(OUT / f"{name}_{index}.png"), picture)
+            index += 1
+        camera.release()
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
