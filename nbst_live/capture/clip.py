@@ -1,0 +1,187 @@
+"""A video file as a source: every frame, in order, with the clip's own times."""
+
+import math
+import queue
+import threading
+import time
+from pathlib import Path
+
+import cv2
+
+from nbst_live.capture.opencv import READ_WAIT, Orientation, fourcc_name, open_capture
+from nbst_live.closing import Closable
+from nbst_live.errors import SourceEnded, SourceError, SourceStalled
+from nbst_live.stages import Frame, Picture, SourceInfo
+from nbst_live.threads import Worker
+
+QUEUE_LIMIT = 4
+"""Frames decoded ahead of the reader: enough that decoding and computing overlap, 25 MB at 1920 x 1080."""
+
+FALLBACK_FPS = 30.0
+"""The rate of a clip that does not say its own."""
+
+MIN_STEP = 0.001
+"""Seconds between two frames whose times are equal: containers round times, Matroska to a millisecond."""
+
+MAX_FPS = 1000.0
+"""A higher rate is a container's time base mistaken for one."""
+
+_Timed = tuple[Picture, float]
+
+
+class FrameClock:
+    """Turns OpenCV's timestamps into times that start at 0 and always increase.
+
+    After `read()` CAP_PROP_POS_MSEC is the time of the frame just read, counted from the start of its stream. It is 0
+    where the frame carries none: every frame of a raw H.264 stream, the last ones of some AVI and MPEG files.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._step = 1 / fps
+        self._start = 0.0
+        self._last: float | None = None
+
+    def time(self, stamp: float) -> float:
+        """The time in seconds of the next frame, whose own stamp in seconds is given."""
+        if self._last is None:
+            self._start, self._last = stamp, 0.0
+        elif stamp > 0:
+            self._last = max(stamp - self._start, self._last + MIN_STEP)
+        else:
+            self._last += self._step
+        return self._last
+
+
+class ClipSource(Closable):
+    """A video file. No frame is ever dropped; a thread decodes up to `QUEUE_LIMIT` frames ahead.
+
+    `Frame.time` is the clip's own timestamp, also where its rate varies, and always increases. A rotation that the
+    clip carries is applied before `rotate` and `mirror`. With `realtime` each read waits until its frame is due,
+    counted from the first one; a reader that is late gets the frames it missed at once. `info.frames` is the
+    container's word, which may be wrong. Raises SourceError when the file is missing, not a video, or has no frame
+    that can be decoded.
+    """
+
+    def __init__(self, path: str | Path, mirror: bool = False, rotate: int = 0, realtime: bool = False) -> None:
+        self._path = Path(path)
+        self._orientation = Orientation(mirror, rotate)
+        self._realtime = realtime
+        self._capture = _open(self._path)
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self._fps = fps if math.isfinite(fps) and 0 < fps <= MAX_FPS else FALLBACK_FPS
+        self._clock = FrameClock(self._fps)
+        first = self._decode()
+        if first is None:
+            self._capture.release()
+            raise SourceError(f"{self._path} has no frame that can be decoded; expected a video clip, try another file")
+        self.info = self._describe(first[0])
+        self.dropped = 0
+        self._index = 0
+        self._due_from: float | None = None
+        self._held: _Timed | None = None
+        self._queue: queue.Queue[_Timed | None] = queue.Queue(QUEUE_LIMIT)
+        self._queue.put(first)
+        self._closed = False
+        self._over = False
+        self._worker = Worker("clip", self._read_ahead)
+        self._worker.start()
+
+    def read(self) -> Frame:
+        if self._held is None:
+            self._held = self._take()
+        picture, seconds = self._held
+        if self._realtime:
+            self._wait_until_due(seconds)
+        frame = Frame(picture, self._index, seconds, time.monotonic())
+        self._held = None
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._worker.stop()
+        # The worker may be blocked on the full queue: it has at most its frame and the end mark to put down, and
+        # draining makes room for both.
+        while not self._queue.empty():
+            self._queue.get()
+        self._worker.join()
+        self._capture.release()
+
+    def _take(self) -> _Timed:
+        if self._closed:
+            raise SourceError(f"{self._path} is closed")
+        if self._over:
+            raise SourceEnded(f"{self._path} is over after {self._index} frames")
+        try:
+            item = self._queue.get(timeout=READ_WAIT)
+        except queue.Empty:
+            raise SourceStalled(f"{self._path}: no frame decoded for {READ_WAIT} s; read again") from None
+        if item is not None:
+            return item
+        self._over = True
+        if self._worker.error is not None:
+            raise SourceError(f"{self._path}: decoding failed: {self._worker.error}") from self._worker.error
+        return self._take()
+
+    def _wait_until_due(self, seconds: float) -> None:
+        now = time.monotonic()
+        if self._due_from is None:
+            self._due_from = now - seconds
+        wait = self._due_from + seconds - now
+        time.sleep(min(max(wait, 0.0), READ_WAIT))
+        if wait > READ_WAIT:
+            raise SourceStalled(f"{self._path}: the next frame is due in {wait - READ_WAIT:.1f} s; read again")
+
+    def _read_ahead(self, stopping: threading.Event) -> None:
+        try:
+            while not stopping.is_set() and (item := self._decode()) is not None:
+                self._queue.put(item)
+        finally:
+            self._queue.put(None)
+
+    def _decode(self) -> _Timed | None:
+        ok, picture = self._capture.read()
+        if not ok:
+            return None
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return self._orientation.apply(picture), self._clock.time(stamp)
+
+    def _describe(self, picture: Picture) -> SourceInfo:
+        height, width = picture.shape[:2]
+        frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        return SourceInfo(
+            name=self._path.name,
+            width=width,
+            height=height,
+            fps=self._fps,
+            live=False,
+            frames=int(frames) if frames > 0 else None,
+            detail=f"{fourcc_name(self._capture) or 'clip'} {width}x{height} at {self._fps:.4g}",
+        )
+
+
+def _open(path: Path) -> cv2.VideoCapture:
+    if not path.exists():
+        raise SourceError(f"there is no clip {path}; expected a video file, check the path")
+    if not path.is_file():
+        raise SourceError(f"{path} is not a file; expected a video clip")
+    capture = open_capture(str(path), cv2.CAP_FFMPEG)
+    if capture is None:
+        raise SourceError(f"{path} {_why_not(path)}; expected a video clip such as .mp4, .mkv, .mov or .webm")
+    return capture
+
+
+def _why_not(path: Path) -> str:
+    import av  # only to word an error
+
+    if path.stat().st_size == 0:
+        return "is empty"
+    try:
+        with av.open(path) as container:
+            return "holds a video that OpenCV cannot decode" if container.streams.video else "has no video stream"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except av.FFmpegError:
+        return "is not a video"

@@ -1,0 +1,122 @@
+"""Stages that misbehave on request, for the tests of everything that uses stages."""
+
+import time as clock
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from nbst_live.closing import Closable
+from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceError, SourceStalled
+from nbst_live.stages import Alpha, Frame, Picture, SourceInfo
+
+
+class FakeSource(Closable):
+    """Frames from a list of pictures, or from a function of the frame's index that is asked `frames` times (None:
+    ever).
+
+    Reads are counted from 0. Those in `stalls` raise SourceStalled and take no frame; from read `breaks_at` on every
+    one raises SourceError. After the last frame reads raise SourceEnded. A `live` one never ends but stalls.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture] | Callable[[int], Picture],
+        frames: int | None = None,
+        fps: float = 30.0,
+        *,
+        live: bool = False,
+        stalls: Collection[int] = (),
+        breaks_at: int | None = None,
+    ) -> None:
+        self._picture = pictures if callable(pictures) else pictures.__getitem__
+        self._frames = frames if callable(pictures) else len(pictures)
+        self._stalls, self._breaks_at = stalls, breaks_at
+        self._reads = self._index = 0
+        height, width = self._picture(0).shape[:2]
+        self.info = SourceInfo("fake", width, height, fps, live, None if live else self._frames)
+        self.dropped = 0
+        self.closings = 0
+
+    def read(self) -> Frame:
+        number, self._reads = self._reads, self._reads + 1
+        if self.closings:
+            raise SourceError("the fake source is closed")
+        if self._breaks_at is not None and number >= self._breaks_at:
+            raise SourceError(f"the fake source broke at read {self._breaks_at}, as asked")
+        over = self._frames is not None and self._index >= self._frames
+        if number in self._stalls or (over and self.info.live):
+            raise SourceStalled(f"the fake source has no frame at read {number}")
+        if over:
+            raise SourceEnded(f"the fake source is over after {self._index} frames")
+        index, self._index = self._index, self._index + 1
+        return Frame(self._picture(index).copy(), index, index / self.info.fps, clock.monotonic())
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+class FakeSink(Closable):
+    """Keeps a copy of every picture and its time; the picture `fails_at` and all later ones raise SinkError.
+
+    `delay` is how many seconds each picture takes.
+    """
+
+    def __init__(self, fails_at: int | None = None, delay: float = 0.0) -> None:
+        self.name = "fake"
+        self.pictures: list[Picture] = []
+        self.times: list[float] = []
+        self.closings = 0
+        self._fails_at, self._delay = fails_at, delay
+
+    def send(self, picture: Picture, time: float) -> None:
+        if self._fails_at is not None and len(self.pictures) >= self._fails_at:
+            raise SinkError(f"the fake sink takes {self._fails_at} pictures, as asked")
+        if self._delay:
+            clock.sleep(self._delay)
+        self.pictures.append(picture.copy())
+        self.times.append(time)
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+class FakeMasker(Closable):
+    """Alphas from a function of the picture; the calls in `fails`, counted from 0, raise MaskError.
+
+    `delay` is how many seconds each mask takes.
+    """
+
+    def __init__(self, alpha: Callable[[Picture], Alpha], fails: Collection[int] = (), delay: float = 0.0) -> None:
+        self.provider = "fake"
+        self.calls = 0
+        self.closings = 0
+        self._alpha, self._fails, self._delay = alpha, fails, delay
+
+    def mask(self, picture: Picture) -> Alpha:
+        number, self.calls = self.calls, self.calls + 1
+        if self._delay:
+            clock.sleep(self._delay)
+        if number in self._fails:
+            raise MaskError(f"the fake masker fails at call {number}, as asked")
+        return self._alpha(picture)
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+class FakeBackdrop(Closable):
+    """One picture for ever; `seen` lists the index of every frame observed and a copy of its alpha."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.seen: list[tuple[int, Alpha | None]] = []
+        self.closings = 0
+        self._picture = picture
+
+    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
+        self.seen.append((frame.index, None if alpha is None else np.array(alpha)))
+
+    def latest(self) -> Picture:
+        return self._picture
+
+    def close(self) -> None:
+        self.closings += 1

@@ -1,0 +1,105 @@
+"""A window that shows the pictures."""
+
+import os
+import socket
+import sys
+
+import cv2
+
+from nbst_live.closing import Closable
+from nbst_live.errors import SinkError
+from nbst_live.stages import Picture
+
+_ANSWER_WAIT = 1.0
+_QUIT = "q"
+
+
+class PreviewSink(Closable):
+    """A window titled `title`. Must be made, used and closed on the program's main thread.
+
+    Raises SinkError where no window can be shown.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.name = "preview"
+        self._title = title
+        self._key: str | None = None
+        self._open = False
+        _check_display()
+        # Qt complains on stderr of fonts that the wheel does not bring and a window without text does not need.
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
+        except cv2.error as error:
+            raise SinkError(
+                f"no window can be shown: {error.err or error}; this OpenCV may be built without windows: install"
+                " opencv-python in place of opencv-python-headless, or go without --preview"
+            ) from error
+        self._open = True
+
+    def send(self, picture: Picture, time: float) -> None:  # noqa: ARG002 - a window shows what comes when it comes
+        if not self._open:
+            return
+        try:
+            cv2.imshow(self._title, picture)
+            code = cv2.waitKey(1)
+        except cv2.error as error:
+            raise SinkError(f"the preview window failed: {error.err or error}; start again") from error
+        if code >= 0:
+            self._key = chr(code & 0xFF)
+        if not self._shown():
+            # imshow would open it again.
+            self._open, self._key = False, _QUIT
+
+    def key(self) -> str | None:
+        """The last key pressed in the window since the last call; "q" once the window was closed."""
+        key, self._key = self._key, None
+        return key
+
+    def _shown(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:  # no window is left at all
+            return False
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            cv2.destroyWindow(self._title)
+            cv2.waitKey(1)  # the window goes only when events are handled
+
+
+def _check_display() -> None:
+    """Raises SinkError on Linux without a display: there Qt, which OpenCV uses, would end the whole process."""
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
+        return
+    display = os.environ.get("DISPLAY", "")
+    if not display:
+        raise SinkError(
+            "no display to show a preview on (DISPLAY is not set); run in a desktop session, with `ssh -X`, or on"
+            " Wayland with Xwayland, or go without --preview"
+        )
+    if not _answers(display):
+        raise SinkError(f"display {display} does not answer; check DISPLAY, or go without --preview")
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server listens at a display such as ":0", "localhost:10.0" or "unix:1"."""
+    host, _, number = display.rpartition(":")
+    screen = number.split(".")[0]
+    if not screen.isdecimal():
+        return False
+    if host not in ("", "unix"):
+        return _connects(socket.AF_INET, (host, 6000 + int(screen)))
+    path = f"/tmp/.X11-unix/X{screen}"
+    return _connects(socket.AF_UNIX, path) or _connects(socket.AF_UNIX, f"\0{path}")
+
+
+def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as channel:
+        channel.settimeout(_ANSWER_WAIT)
+        try:
+            channel.connect(address)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,332 @@
+"""Every sink keeps the contract of stages.Sink; then what each one does with the pictures."""
+
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from media import HEIGHT, WIDTH, environment, grey, levels
+
+from nbst_live.errors import SinkError
+from nbst_live.fakes import FakeSink
+from nbst_live.sinks import preview, virtual_camera
+from nbst_live.sinks.i420 import planes_for, to_i420
+from nbst_live.sinks.null import NullSink
+from nbst_live.sinks.preview import PreviewSink
+from nbst_live.sinks.recorder import Recorder
+from nbst_live.sinks.virtual_camera import VirtualCameraSink, virtual_cameras
+from nbst_live.stages import Sink
+
+
+class Backend:
+    """A virtual camera for pyvirtualcam that keeps what it is sent."""
+
+    sent: ClassVar[list[bytes]] = []
+    opened: ClassVar[list[dict[str, Any]]] = []
+    closings = 0
+    refuses = ""
+    breaks = False
+
+    def __init__(self, **options: Any) -> None:
+        if self.refuses:
+            raise RuntimeError(self.refuses)
+        self.opened.append(options)
+
+    def send(self, frame: npt.NDArray[np.uint8]) -> None:
+        if self.breaks:
+            raise RuntimeError("the wire is cut")
+        self.sent.append(frame.tobytes())
+
+    def close(self) -> None:
+        type(self).closings += 1
+
+    def device(self) -> str:
+        return self.opened[-1]["device"] or "/dev/video99"
+
+    def native_fourcc(self) -> None:
+        return None
+
+
+@pytest.fixture(autouse=True)
+def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Backend]:
+    """The only virtual camera of this machine, for the length of a test."""
+    import pyvirtualcam
+
+    class Fresh(Backend):
+        sent: ClassVar[list[bytes]] = []
+        opened: ClassVar[list[dict[str, Any]]] = []
+
+    monkeypatch.setattr("pyvirtualcam.camera.BACKENDS", {})
+    pyvirtualcam.register_backend("test", Fresh)
+    monkeypatch.setattr(virtual_camera, "SYSFS", tmp_path / "video4linux")
+    return Fresh
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
+    """In place of OpenCV's windows: `keys` to be pressed, `shown` pictures, `visible`."""
+    state = types.SimpleNamespace(keys=[], shown=[], visible=1.0)
+    monkeypatch.setattr(preview, "_check_display", lambda: None)
+    monkeypatch.setattr("cv2.namedWindow", lambda *_: None)
+    monkeypatch.setattr("cv2.imshow", lambda _, picture: state.shown.append(picture.copy()))
+    monkeypatch.setattr("cv2.waitKey", lambda _: state.keys.pop(0) if state.keys else -1)
+    monkeypatch.setattr("cv2.getWindowProperty", lambda *_: state.visible)
+    monkeypatch.setattr("cv2.destroyWindow", lambda _: state.shown.append(None))
+    return state
+
+
+OPENERS: dict[str, Callable[[Path], Sink]] = {
+    "null": lambda _: NullSink(keep=True),
+    "fake": lambda _: FakeSink(),
+    "virtual camera": lambda _: VirtualCameraSink(WIDTH, HEIGHT, 30),
+    "preview": lambda _: PreviewSink("test"),
+    "recorder .mp4": lambda folder: Recorder(folder / "a.mp4", WIDTH, HEIGHT, 30, live=False),
+    "recorder .mov live": lambda folder: Recorder(folder / "a.mov", WIDTH, HEIGHT, 30, live=True),
+    "recorder .mkv": lambda folder: Recorder(folder / "a.mkv", WIDTH, HEIGHT, 30, live=False),
+}
+
+
+@pytest.mark.usefixtures("screen")
+class TestContract:
+    @pytest.fixture(params=OPENERS)
+    def sink(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
+        with OPENERS[request.param](tmp_path) as opened:
+            yield opened
+
+    def test_it_has_a_name(self, sink: Sink) -> None:
+        assert sink.name
+
+    def test_it_takes_pictures_and_changes_none(self, sink: Sink) -> None:
+        picture = grey(120)
+        picture.flags.writeable = False
+        for index in range(5):
+            sink.send(picture, index / 30)
+        assert (picture == 120).all()
+
+    def test_a_buffer_may_be_reused_after_the_call(
+        self, sink: Sink, tmp_path: Path, backend: type[Backend], screen: types.SimpleNamespace
+    ) -> None:
+        picture = grey(0)
+        for index in range(5):
+            picture[:] = 40 * index
+            sink.send(picture, index / 30)
+        picture[:] = 255
+        sink.close()
+        got = {
+            NullSink: lambda: [int(sink.last[0, 0, 0])],  # type: ignore[attr-defined]
+            FakeSink: lambda: [int(shown[0, 0, 0]) for shown in sink.pictures],  # type: ignore[attr-defined]
+            VirtualCameraSink: lambda: [round((planes[0] - 16) * 255 / 219) for planes in backend.sent],
+            PreviewSink: lambda: [int(shown[0, 0, 0]) for shown in screen.shown if shown is not None],
+            Recorder: lambda: [level for path in tmp_path.glob("a.*") for _, level in levels(path)],
+        }[type(sink)]()
+        assert got == pytest.approx([0, 40, 80, 120, 160][-len(got) :], abs=3)
+
+    def test_closing_twice_does_nothing(self, sink: Sink) -> None:
+        sink.send(grey(9), 0)
+        sink.close()
+        sink.close()
+
+    def test_closing_unused_leaves_nothing_behind(self, sink: Sink) -> None:
+        sink.close()  # the guard in conftest.py looks for threads
+
+
+class TestFakeSink:
+    def test_it_fails_when_asked(self) -> None:
+        sink = FakeSink(fails_at=2)
+        sink.send(grey(1), 0)
+        sink.send(grey(2), 0.1)
+        with pytest.raises(SinkError):
+            sink.send(grey(3), 0.2)
+        assert sink.times == [0, 0.1]
+
+
+class TestI420:
+    # BT.601 in the range 16..235 (Rec. ITU-R BT.601-7, 2.5.3): colour as BGR, then Y, U, V.
+    COLOURS: ClassVar = {
+        (0, 0, 0): (16, 128, 128),
+        (255, 255, 255): (235, 128, 128),
+        (0, 0, 255): (82, 90, 240),
+        (255, 0, 0): (41, 240, 110),
+        (0, 255, 0): (145, 54, 34),
+    }
+
+    @pytest.mark.parametrize(("bgr", "yuv"), COLOURS.items())
+    def test_a_colour_becomes_its_planes(self, bgr: tuple[int, ...], yuv: tuple[int, int, int]) -> None:
+        out = planes_for(6, 4)
+        to_i420(np.full((4, 6, 3), bgr, np.uint8), out)
+        assert out.tobytes() == bytes([yuv[0]] * 24 + [yuv[1]] * 6 + [yuv[2]] * 6)
+
+    @pytest.mark.parametrize(("width", "height"), [(7, 4), (6, 5), (7, 5)])
+    def test_an_odd_picture_loses_its_last_row_or_column(
+        self, width: int, height: int, rng: np.random.Generator
+    ) -> None:
+        picture = rng.integers(0, 256, (height, width, 3), np.uint8)
+        odd, even = planes_for(width, height), planes_for(6, 4)
+        to_i420(picture, odd)
+        to_i420(np.ascontiguousarray(picture[:4, :6]), even)
+        assert np.array_equal(odd, even)
+
+    def test_a_picture_of_another_size_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="8x4"):
+            to_i420(np.zeros((4, 8, 3), np.uint8), planes_for(6, 4))
+
+
+class TestVirtualCamera:
+    def test_exact_bytes_are_sent(self, backend: type[Backend]) -> None:
+        # Two by two blocks of white, red, blue and black.
+        picture = np.zeros((4, 4, 3), np.uint8)
+        picture[:2, :2], picture[:2, 2:], picture[2:, :2] = 255, (0, 0, 255), (255, 0, 0)
+        with VirtualCameraSink(4, 4, 25) as sink:
+            sink.send(picture, 0)
+            sink.send(picture[::-1], 0.04)
+        luma = [235, 235, 82, 82] * 2 + [41, 41, 16, 16] * 2
+        assert backend.sent[0] == bytes([*luma, *(128, 90, 240, 128), *(128, 240, 110, 128)])
+        assert backend.sent[1] == bytes([*luma[8:], *luma[:8], *(240, 128, 128, 90), *(110, 128, 128, 240)])
+        assert backend.closings == 1
+
+    def test_the_size_is_even(self, backend: type[Backend]) -> None:
+        with VirtualCameraSink(7, 5, 25) as sink:
+            sink.send(np.zeros((5, 7, 3), np.uint8), 0)
+        assert (backend.opened[0]["width"], backend.opened[0]["height"]) == (6, 4)
+        assert len(backend.sent[0]) == 36
+
+    @pytest.fixture
+    def loopbacks(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(sys, "platform", "linux")
+        for number, label in ((2, "OBS"), (10, "nbst-live"), (11, "Meeting room")):
+            (tmp_path / "video4linux" / f"video{number}").mkdir(parents=True)
+            (tmp_path / "video4linux" / f"video{number}" / "name").write_text(label + "\n")
+        return tmp_path / "video4linux"
+
+    @pytest.mark.parametrize(
+        ("device", "opened"),
+        [(None, "/dev/video10"), ("Meeting room", "/dev/video11"), ("/dev/video2", "/dev/video2")],
+    )
+    @pytest.mark.usefixtures("loopbacks")
+    def test_a_device_is_found_by_label_or_path(self, backend: type[Backend], device: str | None, opened: str) -> None:
+        with VirtualCameraSink(4, 4, 25, device) as sink:
+            assert opened in sink.name
+        assert backend.opened[0]["device"] == opened
+
+    def test_loopbacks_are_listed_in_the_order_of_their_numbers(self, loopbacks: Path) -> None:
+        assert virtual_cameras(loopbacks) == [
+            ("/dev/video2", "OBS"), ("/dev/video10", "nbst-live"), ("/dev/video11", "Meeting room"),
+        ]  # fmt: skip
+        assert virtual_cameras(loopbacks / "nowhere") == []
+
+    def test_without_a_labelled_device_the_first_free_one_is_taken(self, backend: type[Backend]) -> None:
+        with VirtualCameraSink(4, 4, 25):
+            assert backend.opened[0]["device"] is None
+
+    @pytest.mark.usefixtures("loopbacks")
+    def test_an_unknown_label_is_refused_with_those_known(self) -> None:
+        with pytest.raises(SinkError, match=r"'Cam'; found /dev/video2 \(OBS\), .*modprobe"):
+            VirtualCameraSink(4, 4, 25, "Cam")
+
+    @pytest.mark.parametrize(
+        ("platform", "reason", "remedy"),
+        [
+            ("linux", "No v4l2 loopback device found", "sudo modprobe v4l2loopback devices=1 exclusive_caps=1"),
+            ("linux", "due to missing permissions", "usermod -aG video"),
+            ("linux", "could not be configured: Device or resource busy", "close the program"),
+            ("win32", "OBS Virtual Camera device not found", "install OBS"),
+            ("darwin", "OBS Virtual Camera is not installed", "install OBS"),
+        ],
+    )
+    def test_a_refusal_says_why_and_what_to_do(
+        self, backend: type[Backend], monkeypatch: pytest.MonkeyPatch, platform: str, reason: str, remedy: str
+    ) -> None:
+        monkeypatch.setattr(sys, "platform", platform)
+        backend.refuses = reason
+        with pytest.raises(SinkError, match=remedy) as caught:
+            VirtualCameraSink(4, 4, 25)
+        assert reason in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_a_missing_library_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+        with pytest.raises(SinkError, match="pip install pyvirtualcam"):
+            VirtualCameraSink(4, 4, 25)
+
+    def test_a_device_that_keeps_another_size_is_refused(self, backend: type[Backend], loopbacks: Path) -> None:
+        (loopbacks / "video10" / "format").write_text("YU12:640x480@30/1\n")
+        with pytest.raises(SinkError, match="runs at 640x480, expected 1280x720"):
+            VirtualCameraSink(1280, 720, 30)
+        assert backend.closings == 1
+        (loopbacks / "video10" / "format").write_text("YU12:1280x720@30/1\n")
+        VirtualCameraSink(1280, 720, 30).close()
+
+    def test_a_broken_device_ends_it(self, backend: type[Backend]) -> None:
+        with VirtualCameraSink(4, 4, 25) as sink:
+            backend.breaks = True
+            with pytest.raises(SinkError, match="the wire is cut"):
+                sink.send(np.zeros((4, 4, 3), np.uint8), 0)
+
+
+class TestPreview:
+    def test_keys_are_given_once(self, screen: types.SimpleNamespace) -> None:
+        screen.keys = [-1, ord("n"), ord(" ") | 0x100000]  # GTK sets higher bits
+        with PreviewSink("test") as sink:
+            keys = []
+            for index in range(4):
+                sink.send(grey(index), 0)
+                keys.append(sink.key())
+        assert keys == [None, "n", " ", None]
+
+    def test_a_closed_window_means_quit_and_stays_closed(self, screen: types.SimpleNamespace) -> None:
+        with PreviewSink("test") as sink:
+            sink.send(grey(1), 0)
+            screen.visible = 0.0
+            sink.send(grey(2), 0)
+            assert sink.key() == "q"
+            sink.send(grey(3), 0)
+        assert len(screen.shown) == 2
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux a window needs a display server")
+    @pytest.mark.parametrize(("display", "says"), [("", "DISPLAY is not set"), (":4711", "does not answer")])
+    def test_without_a_display_it_is_refused(self, monkeypatch: pytest.MonkeyPatch, display: str, says: str) -> None:
+        monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+        monkeypatch.setenv("DISPLAY", display)
+        with pytest.raises(SinkError, match=says):
+            PreviewSink("test")
+
+    @pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb, a display without a screen")
+    def test_a_real_window_shows_the_picture(self, tmp_path: Path) -> None:
+        command = ["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-fbdir", str(tmp_path)]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            assert server.stdout is not None
+            display = f":{server.stdout.readline().strip()}"
+            env = environment(DISPLAY=display, FBDIR=str(tmp_path))
+            show = subprocess.run(
+                [sys.executable, "-c", SHOW], env=env, capture_output=True, text=True, timeout=30, check=False
+            )
+            assert (show.returncode, show.stderr) == (0, "")
+        finally:
+            server.terminate()
+            server.wait(10)
+            if server.stdout is not None:
+                server.stdout.close()
+        assert int(show.stdout) >= 200 * 100
+
+
+# Prints how many pixels of the screen, as the server holds it in its file, have the picture's colour.
+SHOW = """
+import os, pathlib, struct, sys
+import numpy as np
+from nbst_live.sinks.preview import PreviewSink
+with PreviewSink("test") as sink:
+    for _ in range(30):
+        sink.send(np.full((100, 200, 3), (10, 120, 230), np.uint8), 0)
+    [file] = pathlib.Path(os.environ["FBDIR"]).glob("Xvfb_screen0")
+    raw = file.read_bytes()
+    header, colours = struct.unpack(">I", raw[:4])[0], struct.unpack(">I", raw[76:80])[0]
+    pixels = np.frombuffer(raw, np.uint8, 640 * 480 * 4, header + 12 * colours).reshape(-1, 4)
+    print((pixels[:, :3] == (10, 120, 230)).all(1).sum())
+"""
