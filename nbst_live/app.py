@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -74,7 +75,7 @@ def open_live(
         worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
         masker = opened.enter_context(open_masker(settings, size))
         backdrop = RoomBackdrop(
-            style, size, solver_settings(settings), worker, cache or BackdropCache(cache_folder()),
+            style, size, solver_settings(settings, beside_live=True), worker, cache or BackdropCache(cache_folder()),
             photo=photo, refresh=settings.refresh,
         )  # fmt: skip
         opened.enter_context(backdrop)
@@ -138,16 +139,23 @@ def worker_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def solver_settings(settings: Settings) -> SolverSettings:
-    """What the user asked of the optimiser, over its own defaults. Raises SettingError."""
+def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverSettings:
+    """What the user asked of the optimiser, over its own defaults. Raises SettingError.
+
+    Beside a live loop it gets half of the cores, for its threads would only wait for one another; alone all of them.
+    """
     asked = {
         "style_weight": settings.style_weight,
         "content_weight": settings.content_weight,
         "steps": settings.steps,
         "learning_rate": settings.learning_rate,
     }
-    given = {name: value for name, value in asked.items() if value is not None}
-    return SolverSettings(strength=settings.strength, seed=settings.seed, device=settings.solver_device, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    cores = os.cpu_count() or 1
+    threads = max(1, cores // 2) if beside_live else cores
+    return SolverSettings(
+        strength=settings.strength, seed=settings.seed, device=settings.solver_device, threads=threads, **given
+    )
 
 
 def live_threads(settings: Settings) -> int:

@@ -71,7 +71,7 @@ class BackgroundFilter(Closable):
         worker = self._opened.enter_context(app.open_worker(size, self._settings, niceness=app.SOLVER_NICENESS))
         masker = self._opened.enter_context(app.open_masker(self._settings, size))
         self._backdrop = RoomBackdrop(
-            self._style, size, app.solver_settings(self._settings), worker, self._cache,
+            self._style, size, app.solver_settings(self._settings, beside_live=True), worker, self._cache,
             photo=self._photo, refresh=self._settings.refresh,
         )  # fmt: skip
         self._pipeline, self._size = Pipeline(masker, MatteRefiner(), self._backdrop, size), size

@@ -47,11 +47,14 @@ def repel(picture: Picture, room: Picture) -> Picture:
     difference = cv2.split(cv2.subtract(picture, room, dtype=cv2.CV_16S))
     most, least = reduce(cv2.max, difference), reduce(cv2.min, difference)
     up = cv2.compare(cv2.blur(cv2.add(most, least), (9, 9)), 0, cv2.CMP_GE)
-    room_channels = cv2.split(room)
-    up &= cv2.compare(reduce(cv2.max, room_channels), 255 - DISTANCE, cv2.CMP_LE)
-    up |= cv2.compare(reduce(cv2.min, room_channels), DISTANCE, cv2.CMP_LT)
+    channels = cv2.split(room)
+    bright = cv2.compare(reduce(cv2.max, channels), 255 - DISTANCE, cv2.CMP_GT)
+    dark = cv2.compare(reduce(cv2.min, channels), DISTANCE, cv2.CMP_LT)
+    up = (up & ~bright) | dark
     near = cv2.compare(cv2.max(most, -least), DISTANCE, cv2.CMP_LT)
     shift = np.zeros_like(most)
     cv2.copyTo(DISTANCE - most, near & up, shift)
     cv2.copyTo(-DISTANCE - least, near & ~up, shift)
+    # A saturated colour has a channel that cannot rise: all the others must.
+    cv2.copyTo(DISTANCE - least, near & bright & dark, shift)
     return cv2.add(picture, cv2.merge([shift, shift, shift]), dtype=cv2.CV_8U)

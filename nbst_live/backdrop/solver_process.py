@@ -7,6 +7,7 @@ it has said Taken.
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -39,6 +40,10 @@ ENCODER = "style-encoder"
 
 def serve(connection: Connection, plate: Any, picture: Any, size: tuple[int, int], niceness: int) -> None:
     """The process's main function: does jobs until it is told None or the live process is gone."""
+    # Ctrl-C reaches the whole group of processes; the live one decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Threads that spin while they wait for one another would take the live loop's cores; torch reads this when it loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _die_with_parent()
     _lower_priority(niceness)
     try:

@@ -30,9 +30,9 @@ def run(settings: Settings) -> int:
     with ExitStack() as opened:
         interruption = opened.enter_context(Interruption())
         source = opened.enter_context(app.open_source(settings, realtime=False))
-        outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
         size = (source.info.width, source.info.height)
         masker = opened.enter_context(app.open_masker(settings, size))
+        outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
         painting = PaintingBar(interruption)
         backdrop = StillBackdrop(_painted_room(settings, masker, size, painting))
         pipeline = Pipeline(masker, MatteRefiner(), backdrop, size)

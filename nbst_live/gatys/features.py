@@ -1,0 +1,116 @@
+"""Named feature layers of a picture, and the compact VGG-like encoder that ships with the program.
+
+Gatys et al. (CVPR 2016, section 2) read VGG19. VGG19 is slow on a CPU and large to ship, so the program has an encoder of
+its own, distilled from VGG19 by ``scripts/distill_style.py``. Its layers bear VGG19's names and stand for VGG19's layers.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nbst_live.errors import ModelError
+
+BLOCKS: tuple[tuple[tuple[str, int], ...], ...] = (
+    (("1_1", 16),),
+    (("1_2", 32), ("2_1", 32)),
+    (("2_2", 64), ("3_1", 64), ("3_2", 64)),
+    (("3_4", 128), ("4_1", 128), ("4_2", 128)),
+    (("4_4", 128), ("5_1", 128)),
+)
+"""(name, width) of the 3x3 convolutions; between blocks the size halves.
+
+VGG19 halves after conv1_2, conv2_2, conv3_4 and conv4_4. Halving one convolution earlier keeps the names and the
+receptive fields nearly the same, and leaves one thin convolution at full size, where most of the time goes.
+"""
+
+
+
+class Features(Protocol):
+    """A network seen as named layers; the solver and its losses know nothing else about it."""
+
+    def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Return the activations of ``layers``.
+
+        Args:
+            picture: (1, 3, h, w) float32, RGB, 0..1.
+            layers: names such as ``"relu3_1"``.
+
+        Returns:
+            For each name, (1, c, h / s, w / s) float32, where s is the layer's stride.
+
+        Raises:
+            ModelError: a name that the network does not have.
+        """
+        ...
+
+    def metric(self, layer: str) -> Tensor | None:
+        """Return the (c, c) matrix that carries ``layer``'s activations to a space where distances count, None for identity."""
+        ...
+
+
+class CompactEncoder(nn.Module):
+    """Eleven 3x3 convolutions with ReLU, replicate padding (zeros would paint dark borders), and average pooling.
+
+    Average pooling gives smoother pictures than max pooling (Gatys et al. 2016, section 2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleDict()
+        self.metrics: dict[str, Tensor] = {}
+        width = 3
+        for block in BLOCKS:
+            for name, out in block:
+                self.convolutions[name] = nn.Conv2d(width, out, 3, padding=1, padding_mode="replicate")
+                width = out
+
+    def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """See ``Features.extract``; no layer deeper than the deepest of ``layers`` is computed."""
+        unknown = set(layers) - {f"relu{name}" for name in self.convolutions}
+        if unknown:
+            known = ", ".join(f"relu{name}" for name in self.convolutions)
+            raise ModelError(f"the encoder has no layer {', '.join(sorted(unknown))}; choose from {known}")
+        found: dict[str, Tensor] = {}
+        x = (picture - 0.45) / 0.225
+        for depth, block in enumerate(BLOCKS):
+            if depth:
+                x = nn.functional.avg_pool2d(x, 2, ceil_mode=True)
+            for name, _ in block:
+                x = nn.functional.relu(self.convolutions[name](x))
+                if f"relu{name}" in layers:
+                    found[f"relu{name}"] = x
+                if len(found) == len(set(layers)):
+                    return found
+        return found
+
+    def metric(self, layer: str) -> Tensor | None:
+        """See ``Features.metric``; the matrix turns a distance into what it would be between VGG19's activations."""
+        return self.metrics.get(layer)
+
+
+def load_encoder(path: Path, device: str = "cpu") -> CompactEncoder:
+    """Read the encoder from ``path``, an .npz as ``scripts/distill_style.py`` writes it.
+
+    Keys: ``conv1_1/weight`` (out, in, 3, 3), ``conv1_1/bias`` (out,), ``relu1_1/metric`` (c, c); float16.
+
+    Raises:
+        ModelError: the file is missing, unreadable, or holds other arrays than expected.
+    """
+    encoder = CompactEncoder()
+    try:
+        with np.load(path) as arrays:
+            for name, convolution in encoder.convolutions.items():
+                for part in ("weight", "bias"):
+                    array = torch.from_numpy(arrays[f"conv{name}/{part}"].astype(np.float32))
+                    getattr(convolution, part).data.copy_(array)
+            for key in arrays:
+                if key.endswith("/metric"):
+                    metric = torch.from_numpy(arrays[key].astype(np.float32))
+                    encoder.metrics[key.removesuffix("/metric")] = metric.to(device)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"cannot read the style encoder from {path}: {error}; install the program's models again") from error
+    return encoder.requires_grad_(False).eval().to(device=device, memory_format=torch.channels_last)

@@ -1,0 +1,44 @@
+"""Between pictures, (h, w, 3) uint8 BGR, and tensors, (1, 3, h, w) float32 RGB in 0..1."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Picture = npt.NDArray[np.uint8]
+
+
+def to_tensor(picture: Picture, device: str = "cpu") -> Tensor:
+    """The picture as a tensor, channels last in memory: convolutions with few channels are faster so."""
+    rgb = torch.from_numpy(np.ascontiguousarray(picture[..., ::-1])).to(device)
+    return rgb.permute(2, 0, 1)[None].float().div(255).contiguous(memory_format=torch.channels_last)
+
+
+def to_picture(tensor: Tensor) -> Picture:
+    """The tensor as a picture, values outside 0..1 clipped."""
+    rgb = tensor.detach()[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def resize(picture: Picture, width: int, height: int) -> Picture:
+    """The picture at another size, averaged when it shrinks."""
+    way = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=way), np.uint8)
+
+
+def resize_tensor(tensor: Tensor, width: int, height: int) -> Tensor:
+    """The tensor at another size, channels last."""
+    resized = functional.interpolate(tensor, (height, width), mode="bilinear", antialias=True)
+    return resized.contiguous(memory_format=torch.channels_last)
+
+
+def to_area_of(painting: Picture, width: int, height: int) -> Picture:
+    """The painting, its shape kept, at the area of a ``width`` by ``height`` picture.
+
+    The strokes are then as large in the picture as they are in the painting seen beside it; fitting one side instead would make them
+    small or large as the shapes differ.
+    """
+    ratio = (width * height / (painting.shape[0] * painting.shape[1])) ** 0.5
+    return resize(painting, max(1, round(painting.shape[1] * ratio)), max(1, round(painting.shape[0] * ratio)))

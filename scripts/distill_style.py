@@ -1,0 +1,339 @@
+"""Train the compact style encoder (models/style-encoder.npz) to see as VGG19 does.
+
+The student, ``nbst_live.gatys.features.CompactEncoder``, starts from random weights. A 1x1 linear head per layer carries its
+activations to the teacher's width; the heads are thrown away afterwards, but for the metric they define (see ``export``).
+
+The teacher is a hybrid of two public networks, both expected in ``--teachers``:
+``vgg19_block1to3.npz``       VGG19 up to relu3_1 (Simonyan and Zisserman 2015; Oxford VGG, CC BY 4.0);
+``vgg19_16x_encoder5.pth``    VGG19 compressed 16 times, relu4_1 to relu5_1 (Wang et al., Collaborative Distillation,
+                              CVPR 2020; MIT).
+
+    python scripts/distill_style.py --teachers DIR --images DIR DIR... --out models/style-encoder.npz --steps 4000
+"""
+
+import argparse
+import csv
+import logging
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nbst_live.gatys.features import CompactEncoder
+from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS
+
+CROP = 96
+WINDOW = 48
+GRAM_SHARE = 0.3
+POOL, LIFE, STRIDE = 48, 40, 0.03
+TEACHER_WIDTHS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu4_2": 128, "relu5_1": 512}
+TEACHER_SCALES = {"relu1_1": 50.0, "relu2_1": 200.0, "relu3_1": 300.0, "relu4_1": 2.0, "relu4_2": 3.0, "relu5_1": 2.0}
+LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+log = logging.getLogger("distill")
+
+
+class Teacher:
+    """The two teachers seen as one. Pictures are (n, 3, h, w) float32, RGB, 0..1; activations come at about unit power."""
+
+    def __init__(self, folder: Path) -> None:
+        with np.load(folder / "vgg19_block1to3.npz") as arrays:
+            self.vgg = {
+                key: (_channels_last(arrays[f"{key}/kernel"].transpose(3, 2, 0, 1)), torch.from_numpy(arrays[f"{key}/bias"]))
+                for key in ("block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2", "block3_conv1")
+            }
+        state = torch.load(folder / "vgg19_16x_encoder5.pth", map_location="cpu", weights_only=False)["model"]
+        self.small = {
+            key.removesuffix(".weight"): (_channels_last(value), state[key.replace("weight", "bias")])
+            for key, value in state.items()
+            if key.endswith(".weight")
+        }
+
+    @torch.no_grad()
+    def __call__(self, picture: Tensor) -> dict[str, Tensor]:
+        # Half the bits lose nothing that a student could learn, and are more than twice as fast.
+        with torch.autocast("cpu", torch.bfloat16):
+            found = {**self._shallow(picture), **self._deep(picture)}
+        return {name: _window(value).float() / TEACHER_SCALES[name] for name, value in found.items()}
+
+    def _shallow(self, picture: Tensor) -> dict[str, Tensor]:
+        x = picture.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+        first = _convolve(x, self.vgg["block1_conv1"])
+        x = functional.max_pool2d(_convolve(first, self.vgg["block1_conv2"]), 2)
+        second = _convolve(x, self.vgg["block2_conv1"])
+        x = functional.max_pool2d(_convolve(second, self.vgg["block2_conv2"]), 2)
+        return {"relu1_1": first, "relu2_1": second, "relu3_1": _convolve(x, self.vgg["block3_conv1"])}
+
+    def _deep(self, picture: Tensor) -> dict[str, Tensor]:
+        x = functional.conv2d(picture, *self.small["conv0"])
+        found = {}
+        for name in ("11", "12", "21", "22", "31", "32", "33", "34", "41", "42", "43", "44", "51"):
+            x = _convolve(x, self.small[f"conv{name}"])
+            if name == "42":
+                found["relu4_2"] = x
+            if name in ("41", "51"):
+                found[f"relu{name[0]}_1"] = functional.conv2d(x, *self.small[f"conv{name}_aux"])
+            if name in ("12", "22", "34", "44"):
+                x = functional.max_pool2d(x, 2)
+        return found
+
+
+def _channels_last(array: npt.NDArray[np.float32] | Tensor) -> Tensor:
+    return torch.as_tensor(np.asarray(array)).contiguous(memory_format=torch.channels_last)
+
+
+def _convolve(x: Tensor, kernel: tuple[Tensor, Tensor]) -> Tensor:
+    return functional.relu(functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="reflect"), *kernel))
+
+
+class Crops:
+    """Random crops, each folder drawn equally often, a part of them disturbed.
+
+    Disturbed, because a Gatys iterate lies between photographs, paintings and noise, and the student must be right there too.
+    """
+
+    def __init__(self, folders: Sequence[Path], seed: int) -> None:
+        self.folders = [_training_pictures(folder) for folder in folders]
+        self.random = np.random.default_rng(seed)
+
+    def batch(self, size: int) -> Tensor:
+        """(size, 3, CROP, CROP) float32, RGB, 0..1."""
+        crops = np.stack([self._disturbed() for _ in range(size)])
+        picture = torch.from_numpy(crops[..., ::-1].transpose(0, 3, 1, 2).copy())
+        return picture.contiguous(memory_format=torch.channels_last)
+
+    def _crop(self) -> npt.NDArray[np.float32]:
+        paths = self.folders[self.random.integers(len(self.folders))]
+        picture = cv2.imread(str(paths[self.random.integers(len(paths))]))
+        height, width = picture.shape[:2]
+        side = int(np.clip(CROP * 2 ** self.random.uniform(-0.7, 1.5), 32, min(height, width)))
+        top, left = self.random.integers(height - side + 1), self.random.integers(width - side + 1)
+        crop = picture[top : top + side, left : left + side]
+        if self.random.random() < 0.5:
+            crop = crop[:, ::-1]
+        way = cv2.INTER_AREA if side > CROP else cv2.INTER_LINEAR
+        return cv2.resize(np.ascontiguousarray(crop), (CROP, CROP), interpolation=way).astype(np.float32) / 255
+
+    def _disturbed(self) -> npt.NDArray[np.float32]:
+        crop, chance = self._crop(), self.random.random(3)
+        if chance[0] < 0.3:
+            crop = crop + self._noise(0.5) * (self._crop() - crop)
+        if chance[1] < 0.3:
+            mix = np.eye(3, dtype=np.float32) + self.random.normal(0, 0.3, (3, 3)).astype(np.float32)
+            crop = (crop - 0.5) @ mix + 0.5 + self.random.normal(0, 0.1, 3).astype(np.float32)
+        if chance[2] < 0.4:
+            crop = crop + (self._noise(self.random.uniform(0, 0.3)) - 0.5)
+        return np.clip(crop, 0, 1).astype(np.float32)
+
+    def _noise(self, contrast: float) -> npt.NDArray[np.float32]:
+        """Noise about 0.5 of a random coarseness, from single pixels to blots."""
+        coarse = int(2 ** self.random.integers(0, 5))
+        noise = self.random.normal(0, contrast, (CROP // coarse, CROP // coarse, 3)).astype(np.float32)
+        return np.clip(cv2.resize(noise, (CROP, CROP), interpolation=cv2.INTER_CUBIC) + 0.5, 0, 1)
+
+
+def _training_pictures(folder: Path) -> list[Path]:
+    """The pictures of ``folder``, less those that an index.csv in it or beside it keeps for validation."""
+    held_back: set[str] = set()
+    for index in (folder / "index.csv", folder.parent / "index.csv"):
+        if index.exists():
+            with index.open(newline="") as rows:
+                held_back |= {row["name"] for row in csv.DictReader(rows) if row["split"] == "val"}
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.stem not in held_back)
+    if not paths:
+        raise SystemExit(f"no pictures in {folder}; expected .jpg or .png files")
+    return paths
+
+
+class Trainee(nn.Module):
+    """The student with its heads. Without bias, so that a head is a plain linear map and defines a metric."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = CompactEncoder()
+        for convolution in self.encoder.convolutions.values():
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            nn.init.zeros_(convolution.bias)
+        widths = {f"relu{name}": layer.out_channels for name, layer in self.encoder.convolutions.items()}
+        self.heads = nn.ModuleDict({n: nn.Conv2d(widths[n], TEACHER_WIDTHS[n], 1, bias=False) for n in LAYERS})
+
+    def forward(self, picture: Tensor) -> dict[str, Tensor]:
+        found = self.encoder.extract(picture, LAYERS)
+        return {name: self.heads[name](_window(found[name])) for name in LAYERS}
+
+
+def _window(x: Tensor) -> Tensor:
+    """A corner of the largest layers: neighbours there are much alike, and all of them would cost as much as the student."""
+    return x[..., :WINDOW, :WINDOW]
+
+
+def _gram(x: Tensor) -> Tensor:
+    flat = x.flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def disagreement(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    """For each layer, how far the activations and their Gram matrices are from the teacher's, as shares of its power."""
+    shares = {}
+    for name in LAYERS:
+        target = wanted[name]
+        feature = (found[name] - target).square().mean() / target.square().mean()
+        gram, goal = _gram(found[name]), _gram(target)
+        shares[name] = feature, ((gram - goal).square().sum((1, 2)) / goal.square().sum((1, 2))).mean()
+    return shares
+
+
+class Muon:
+    """Momentum whose step is made orthogonal, kernel by kernel: all directions of a kernel learn at one speed.
+
+    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with its Newton-Schulz coefficients.
+    torch.optim.Muon takes matrices only; kernels are four-dimensional.
+    """
+
+    def __init__(self, kernels: Sequence[Tensor]) -> None:
+        self.kernels, self.momenta = kernels, [torch.zeros_like(kernel) for kernel in kernels]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        for kernel, momentum in zip(self.kernels, self.momenta, strict=True):
+            if kernel.grad is not None:
+                momentum.lerp_(kernel.grad, 0.05)
+                ahead = kernel.grad.lerp(momentum, 0.95).flatten(1)
+                size = max(1.0, ahead.shape[0] / ahead.shape[1]) ** 0.5
+                kernel.sub_(_orthogonal(ahead).view_as(kernel), alpha=rate * size)
+                kernel.grad = None
+
+
+def _orthogonal(x: Tensor) -> Tensor:
+    """About the nearest matrix with orthonormal rows."""
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (2.0315 * square @ square - 4.775 * square) @ x
+    return x
+
+
+class Iterates:
+    """Crops on their way to another crop's style, as the student sees style: a pool, some of which move on at each call.
+
+    Descending a network's own loss leads to pictures that fool this network; the student must be put right on just these.
+    """
+
+    def __init__(self, trainee: Trainee, crops: Crops, seed: int) -> None:
+        self.trainee, self.crops, self.random = trainee, crops, np.random.default_rng(seed)
+        self.pictures, self.goals = crops.batch(POOL), crops.batch(POOL)
+        self.ages = self.random.integers(0, LIFE, POOL)
+
+    def batch(self, size: int) -> Tensor:
+        """(size, 3, CROP, CROP) float32, RGB, 0..1."""
+        chosen = self.random.choice(POOL, size, replace=False)
+        for old in chosen[self.ages[chosen] >= LIFE]:
+            self.pictures[old], self.goals[old] = self.crops.batch(2)
+            self.ages[old] = 0
+        self.ages[chosen] += 1
+        picture = self.pictures[chosen].requires_grad_()
+        with torch.no_grad():
+            goals = {name: _gram(found) for name, found in self.trainee(self.goals[chosen]).items()}
+        loss = torch.stack([
+            ((_gram(found) - goals[name]).square().sum((1, 2)) / goals[name].square().sum((1, 2))).sum()
+            for name, found in self.trainee(picture).items()
+        ]).sum()  # fmt: skip
+        (slope,) = torch.autograd.grad(loss, picture)
+        # Adam moves every pixel by about its rate, whatever the slope; so does the slope's sign.
+        moved = (picture.detach() - STRIDE * float(self.random.random()) * slope.sign()).clamp(0, 1)
+        self.pictures[chosen] = moved
+        return moved
+
+
+def rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over 100 steps, then half a cosine down to nothing."""
+    return peak * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def export(trainee: Trainee, path: Path) -> None:
+    """Write the encoder and, per layer, the metric of its head, as float16.
+
+    A head W maps the student's activations s to the teacher's W s. With W = Q R, Q's columns orthonormal, distances
+    between activations W s, and between Gram matrices W (s s^T) W^T, equal those between R s and R (s s^T) R^T: so the small
+    square R is all of the head that a loss needs. R is scaled to unit mean diagonal; the losses do not depend on its scale.
+    """
+    arrays: dict[str, Tensor] = {}
+    for name, convolution in trainee.encoder.convolutions.items():
+        arrays[f"conv{name}/weight"], arrays[f"conv{name}/bias"] = convolution.weight, convolution.bias
+    for name, head in trainee.heads.items():
+        metric = torch.linalg.qr(head.weight[:, :, 0, 0])[1]
+        arrays[f"{name}/metric"] = metric / metric.diagonal().abs().mean()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **{key: value.detach().numpy().astype(np.float16) for key, value in arrays.items()})
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)
+    teacher, trainee = Teacher(args.teachers), Trainee().to(memory_format=torch.channels_last)
+    kernels = [convolution.weight for convolution in trainee.encoder.convolutions.values()]
+    others = [value for value in trainee.parameters() if all(value is not kernel for kernel in kernels)]
+    optimiser, muon = torch.optim.Adam(others, betas=(0.9, 0.99)), Muon(kernels)
+    recent: list[Tensor] = []
+    checkpoint, start, begun = args.out.with_suffix(".pt"), 0, time.monotonic()
+    if args.resume:
+        saved = torch.load(checkpoint, weights_only=True)
+        trainee.load_state_dict(saved["trainee"])
+        start = saved["step"]
+    crops = Crops(args.images, args.seed + start)
+    iterates = Iterates(trainee, crops, args.seed + start)
+    for step in range(start, args.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate(step, args.steps, args.rate)
+        picture = torch.cat([crops.batch(args.batch - args.iterates), iterates.batch(args.iterates)])
+        shares = disagreement(trainee(picture), teacher(picture))
+        loss = torch.stack([feature + GRAM_SHARE * gram for feature, gram in shares.values()]).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(others, 1.0)
+        optimiser.step()
+        muon.step(rate(step, args.steps, args.kernel_rate))
+        recent.append(torch.tensor([[f.item(), g.item()] for f, g in shares.values()]))
+        if step % 50 == 49:
+            means = torch.stack(recent).mean(0)
+            row = "  ".join(f"{name[4:]} {f:.3f}/{g:.3f}" for name, (f, g) in zip(LAYERS, means.tolist(), strict=True))
+            log.info("step %d  %.0f s  feature/gram disagreement: %s", step + 1, time.monotonic() - begun, row)
+            recent.clear()
+        out_of_time = args.minutes is not None and time.monotonic() - begun > 60 * args.minutes
+        if (step + 1) % 250 == 0 or step + 1 == args.steps or out_of_time:
+            state = {"trainee": trainee.state_dict(), "step": step + 1}
+            torch.save(state, checkpoint)
+            export(trainee, args.out)
+        if out_of_time:
+            break
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teachers", type=Path, required=True, help="folder with the two teacher files")
+    parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of pictures, each drawn equally often")
+    parser.add_argument("--out", type=Path, required=True, help="the .npz to write; the checkpoint lies beside it as .pt")
+    parser.add_argument("--steps", type=int, default=4000, help="steps in all; the rate falls to nothing at the last")
+    parser.add_argument("--minutes", type=float, help="stop after so long; --resume goes on")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--iterates", type=int, default=3, help="how many of a batch are pictures the student itself painted")
+    parser.add_argument("--rate", type=float, default=4e-3, help="Adam's highest rate, for heads and biases")
+    parser.add_argument("--kernel-rate", type=float, default=0.02, help="Muon's highest rate, for the encoder's kernels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(args.threads)
+    train(args)
+
+
+if __name__ == "__main__":
+    main()

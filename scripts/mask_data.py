@@ -1,0 +1,337 @@
+"""Training pictures for the mask network: photos of people, and people composited into rooms and scenes.
+
+Every sample is `(image, alpha)` at the network's own size: `(H, W, 3)` uint8 BGR and `(H, W)` uint8, 255 = person. All
+photos stay in memory with their halved copies, so that a sample is a warp or two straight to the network's size.
+"""
+
+import csv
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import IterableDataset
+
+Image = npt.NDArray[np.uint8]
+Sample = tuple[Image, Image]
+Matrix = npt.NDArray[np.float64]
+Size = tuple[int, int]  # height, width
+
+# (height, width) and share: webcams first, upright and square ones for phones and photos. All cost about the same.
+SHAPES = {(144, 256): 0.46, (256, 144): 0.14, (208, 160): 0.16, (192, 192): 0.12, (160, 208): 0.12}
+KINDS = {"webcam": 0.43, "crowd": 0.10, "nobody": 0.08, "photo": 0.26, "scene": 0.13}
+
+
+@dataclass
+class Layers:
+    """A photo and its successive halvings, so that a bilinear warp never shrinks by more than two."""
+
+    levels: list[Image]
+
+    @classmethod
+    def of(cls, picture: Image) -> "Layers":
+        levels = [picture]
+        while min(levels[-1].shape[:2]) >= 48:
+            h, w = levels[-1].shape[:2]
+            levels.append(cv2.resize(levels[-1], (w // 2, h // 2), interpolation=cv2.INTER_AREA))
+        return cls(levels)
+
+    @property
+    def size(self) -> Size:
+        h, w = self.levels[0].shape[:2]
+        return h, w
+
+    def warp(self, matrix: Matrix, shape: Size, border: int) -> Image:
+        """`matrix` (2, 3) maps the full-size photo to the output of `shape` (height, width)."""
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        level = int(np.clip(np.log2(max(1 / max(scale, 1e-3), 1.0)), 0, len(self.levels) - 1))
+        picture = self.levels[level]
+        ratio = np.diag([self.size[1] / picture.shape[1], self.size[0] / picture.shape[0], 1.0])
+        return cv2.warpAffine(picture, matrix @ ratio, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+@dataclass
+class Figure:
+    """A person photo: `photo` is BGR and alpha, `cut` the foreground's own colours times alpha, and alpha."""
+
+    photo: Layers
+    cut: Layers
+    box: tuple[int, int, int, int]  # left, top, right, bottom of the person
+    touches: tuple[bool, bool, bool]  # whether the photo's left, right and bottom edge cuts the person off
+
+    @property
+    def tall(self) -> bool:
+        """Whether this looks like a person seen from head to foot."""
+        left, top, right, bottom = self.box
+        return bottom - top > 2 * (right - left)
+
+
+@dataclass
+class Library:
+    figures: list[Figure]  # portraits and full figures
+    standing: list[int]  # indices of figures that no edge cuts off
+    empty: list[Layers]  # rooms and scenes without anybody
+    peopled: list[Layers]  # scenes with people: BGR and alpha
+
+
+def foreground(photo: Image, alpha: Image) -> Image:
+    """The person's own colours, free of the old background, everywhere near the person; uint8 BGR.
+
+    Blur-fusion (Forte 2021, "Approximate Fast Foreground Colour Estimation"), two rounds. The alpha is eroded first,
+    because hand-made masks often run a pixel outside the person.
+    """
+    picture = photo.astype(np.float32)
+    a = cv2.erode(alpha, np.ones((3, 3), np.uint8)).astype(np.float32)[..., None] / 255
+    fore, back = picture, picture
+    for radius in (61, 7):
+        size = (radius, radius)
+        weight = cv2.blur(a, size)[..., None]
+        fore_mean = cv2.blur(fore * a, size) / (weight + 1e-5)
+        back_mean = cv2.blur(back * (1 - a), size) / (1 - weight + 1e-5)
+        fore = np.clip(fore_mean + a * (picture - a * fore_mean - (1 - a) * back_mean), 0, 255)
+        back = back_mean
+    return fore.astype(np.uint8)
+
+
+def read_figure(photo: Image, alpha: Image) -> Figure:
+    inside = alpha > 127
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    weight = alpha.astype(np.float32)[..., None] / 255
+    cut = np.dstack([(foreground(photo, alpha) * weight).astype(np.uint8), alpha])
+    edges = (inside[:, :3].any(1).mean(), inside[:, -3:].any(1).mean(), inside[-3:].any(0).mean())
+    return Figure(
+        Layers.of(np.dstack([photo, alpha])),
+        Layers.of(cut),
+        (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1),
+        (bool(edges[0] > 0.06), bool(edges[1] > 0.06), bool(edges[2] > 0.04)),
+    )
+
+
+def read_split(folder: Path, split: str) -> list[tuple[str, Image, Image]]:
+    """`(name, photo, alpha)` of every picture of `split` in a folder of `images`, `masks` and `index.csv`."""
+    found = []
+    with (folder / "index.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["split"] == split:
+                photo = cv2.imread(str(folder / "images" / f"{row['name']}.jpg"), cv2.IMREAD_COLOR)
+                alpha = cv2.imread(str(folder / "masks" / f"{row['name']}.png"), cv2.IMREAD_GRAYSCALE)
+                found.append((row["name"], photo, alpha))
+    return found
+
+
+def read_rooms(folder: Path, held_out: bool) -> list[Image]:
+    """The rooms to train on, or every tenth, which is held out to measure with."""
+    paths = sorted(folder.glob("*.jpg"))
+    return [cv2.imread(str(p), cv2.IMREAD_COLOR) for k, p in enumerate(paths) if (k % 10 == 0) == held_out]
+
+
+def read_library(persons: list[Path], scenes: Path, rooms: Path) -> Library:
+    """Everything the training may see: the `train` split and nine rooms in ten."""
+    figures = [read_figure(p, a) for folder in persons for _, p, a in read_split(folder, "train") if (a > 127).any()]
+    empty = [Layers.of(room) for room in read_rooms(rooms, held_out=False)]
+    peopled = []
+    for _, photo, alpha in read_split(scenes, "train"):
+        if (alpha > 127).any():
+            peopled.append(Layers.of(np.dstack([photo, alpha])))
+        else:
+            empty += [Layers.of(photo)] * 8  # few beside the rooms, and far more varied
+    standing = [k for k, figure in enumerate(figures) if figure.tall and not any(figure.touches)]
+    return Library(figures, standing, empty, peopled)
+
+
+class Painter:
+    """Draws samples from a library; the same seed draws the same samples."""
+
+    def __init__(self, library: Library, seed: int):
+        self.library = library
+        self.rng = random.Random(seed)
+        self.noise = np.random.default_rng(seed)
+
+    def sample(self, shape: Size) -> Sample:
+        kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
+        image, alpha = getattr(self, kind)(shape)
+        return self._camera(image, alpha)
+
+    def webcam(self, shape: Size) -> Sample:
+        """One or two people before a background, cut off by the frame as a webcam cuts them."""
+        image, alpha = self._background(shape), np.zeros(shape, np.uint8)
+        if self.rng.random() < 0.15:
+            figure = self.rng.choice(self.library.figures)
+            image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.3, 0.8))
+        figure = self.rng.choice(self.library.figures)
+        image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.5, 1.25))
+        if self.rng.random() < 0.08:
+            image, alpha = self._held(image, alpha)
+        return image, alpha
+
+    def crowd(self, shape: Size) -> Sample:
+        """One to seven small full figures, the far ones first."""
+        image, alpha = self._background(shape), np.zeros(shape, np.uint8)
+        tallest = self.rng.uniform(0.2, 0.9)
+        for height in sorted(tallest * self.rng.uniform(0.5, 1) for _ in range(self.rng.choice((1, 1, 2, 3, 4, 5, 7)))):
+            figure = self.library.figures[self.rng.choice(self.library.standing)]
+            image, alpha = self._paste(image, alpha, figure, self._stand(figure, shape, height))
+        return image, alpha
+
+    def nobody(self, shape: Size) -> Sample:
+        return self._background(shape), np.zeros(shape, np.uint8)
+
+    def photo(self, shape: Size) -> Sample:
+        """A person photo as it is: stretched to the frame, or a crop of it that holds much of the person."""
+        layers = self.rng.choice(self.library.figures).photo
+        near = self.rng.choice((1.0, 1.0, self.rng.uniform(1.0, 1.5)))
+        matrix = self._fill(layers.size, shape, near, self.rng.uniform(0, 1))
+        return _split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
+
+    def scene(self, shape: Size) -> Sample:
+        layers = self.rng.choice(self.library.peopled)
+        near = self.rng.choice((1.0, self.rng.uniform(1.0, 2.5)))
+        matrix = self._fill(layers.size, shape, near, self.rng.uniform(0, 1))
+        return _split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
+
+    def _background(self, shape: Size) -> Image:
+        layers = self.rng.choice(self.library.empty)
+        matrix = self._fill(layers.size, shape, self.rng.uniform(1.0, 2.0), self.rng.uniform(0, 0.4))
+        image = layers.warp(matrix, shape, cv2.BORDER_REFLECT)
+        if self.rng.random() < 0.25:
+            image = cv2.GaussianBlur(image, (0, 0), self.rng.uniform(0.6, 3.5))
+        return _relit(image, self.rng, 0.25)
+
+    def _fill(self, size: Size, shape: Size, near: float, stretch: float) -> Matrix:
+        """A matrix that fills `shape`: `stretch` 0 keeps proportions and crops, 1 crops nothing; `near` magnifies."""
+        h, w = size
+        fit = np.array([shape[1] / w, shape[0] / h])
+        scale = (fit.max() * (fit / fit.max()) ** stretch) * near
+        spare = np.array([shape[1], shape[0]]) - scale * [w, h]
+        shift = spare * [self.rng.random(), self.rng.random()]
+        matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+        tilt = cv2.getRotationMatrix2D((shape[1] / 2, shape[0] / 2), self.rng.gauss(0, 4), 1.0)
+        return self._flipped(tilt @ np.vstack([matrix, [0, 0, 1]]), shape)
+
+    def _flipped(self, matrix: Matrix, shape: Size) -> Matrix:
+        if self.rng.random() < 0.5:
+            return matrix
+        return np.array([[-1, 0, shape[1]], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
+
+    def _seat(self, figure: Figure, shape: Size, low: float, high: float) -> Matrix:
+        """The person with the lower end at or under the frame's lower edge, and no photo edge showing within it."""
+        left, top, right, bottom = figure.box
+        tall = bottom - top
+        if figure.tall:  # the frame shows the upper part
+            tall = int(tall * self.rng.uniform(0.25, 1.0))
+        scale = shape[0] * self.rng.uniform(low, high) / tall
+        if figure.touches[0] and figure.touches[1]:
+            scale = max(scale, shape[1] / figure.cut.size[1])
+        x = self.rng.uniform(0.0, 1.0) * shape[1] - scale * (left + right) / 2
+        if figure.touches[0]:
+            x = min(x, 0.0) if not figure.touches[1] else 0.0
+        if figure.touches[1]:
+            x = max(x, shape[1] - scale * figure.cut.size[1]) if not figure.touches[0] else x
+        y = shape[0] - scale * (top + tall) + self.rng.choice((0.0, self.rng.uniform(0, 0.2) * shape[0]))
+        return self._flipped(np.array([[scale, 0, x], [0, scale, y]]), shape)
+
+    def _stand(self, figure: Figure, shape: Size, height: float) -> Matrix:
+        """A whole figure of `height` (share of the frame), its feet in the lower part of the frame."""
+        left, _, right, bottom = figure.box
+        scale = shape[0] * height / (bottom - figure.box[1])
+        wide = scale * self.rng.uniform(0.85, 1.2)  # also stands in for frames stretched to the network
+        x = self.rng.uniform(0.0, 1.0) * shape[1] - wide * (left + right) / 2
+        y = shape[0] * self.rng.uniform(max(0.55, height), 1.05) - scale * bottom
+        return self._flipped(np.array([[wide, 0, x], [0, scale, y]]), shape)
+
+    def _paste(self, image: Image, alpha: Image, figure: Figure, matrix: Matrix) -> Sample:
+        layer = figure.cut.warp(matrix, image.shape[:2], cv2.BORDER_CONSTANT)
+        cut, own = _split(layer)
+        lit = cv2.min(_relit(cut, self.rng, 0.25), cv2.merge([own] * 3)) if self.rng.random() < 0.6 else cut
+        rest = (255 - own).astype(np.uint16)
+        under = (image * rest[..., None] + 127) // 255
+        covered = (alpha * rest + 127) // 255
+        return cv2.add(lit, under.astype(np.uint8)), cv2.add(own, covered.astype(np.uint8))
+
+    def _held(self, image: Image, alpha: Image) -> Sample:
+        """A headset or a thing held up, drawn; whatever a person wears or holds counts as person."""
+        rows, columns = np.nonzero(alpha > 127)
+        if rows.size < 400:
+            return image, alpha
+        image, alpha = image.copy(), alpha.copy()
+        colour = tuple(self.rng.randrange(256) for _ in range(3))
+        if self.rng.random() < 0.5:
+            top = int(rows.min())
+            head = columns[rows <= top + 0.15 * (rows.max() - top)]
+            radius = int(np.ptp(head) / 2) + 3
+            centre, width = (int(head.mean()), top + radius - 3), self.rng.randint(2, 5)
+            _headset(image, centre, radius, width, colour)
+            _headset(alpha, centre, radius, width, (255,))
+        else:
+            k = self.rng.randrange(rows.size)
+            size = self.rng.uniform(10, 28), self.rng.uniform(14, 40)
+            corners = cv2.boxPoints(((int(columns[k]), int(rows[k])), size, self.rng.gauss(0, 20))).astype(np.int32)
+            cv2.fillConvexPoly(image, corners, colour, cv2.LINE_AA)
+            cv2.fillConvexPoly(alpha, corners, (255,), cv2.LINE_AA)
+        return image, alpha
+
+    def _camera(self, image: Image, alpha: Image) -> Sample:
+        """What a camera does to a picture: light, white balance, blur of motion, noise, compression."""
+        rng = self.rng
+        image = _relit(image, rng, 0.3)
+        if rng.random() < 0.12:
+            kernel = _streak(rng.randint(3, 9), rng.uniform(0, 180))
+            image, alpha = cv2.filter2D(image, -1, kernel), cv2.filter2D(alpha, -1, kernel)
+        if rng.random() < 0.15:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
+        if rng.random() < 0.25:
+            grain = self.noise.standard_normal(image.shape, np.float32) * rng.uniform(2, 14)
+            image = cv2.add(image, grain, dtype=cv2.CV_8U)
+        if rng.random() < 0.3:
+            _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(35, 92)])
+            image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+        if rng.random() < 0.04:
+            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        return image, alpha
+
+
+def _split(layer: Image) -> Sample:
+    return np.ascontiguousarray(layer[..., :3]), np.ascontiguousarray(layer[..., 3])
+
+
+def _relit(image: Image, rng: random.Random, strength: float) -> Image:
+    """Gain and gamma for all three channels, with a white balance of a quarter of their strength."""
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)
+    gain, gamma = np.exp(rng.gauss(0, strength)), np.exp(rng.gauss(0, strength))
+    curves = [255 * np.exp(rng.gauss(0, strength / 4)) * gain * ramp**gamma for _ in range(3)]
+    return cv2.LUT(image, np.clip(np.stack(curves, -1), 0, 255).astype(np.uint8)[None])
+
+
+def _headset(canvas: Image, centre: tuple[int, int], radius: int, width: int, colour: tuple[int, ...]) -> None:
+    cv2.ellipse(canvas, centre, (radius, radius), 0, 175, 365, colour, width, cv2.LINE_AA)
+    for x in (centre[0] - radius, centre[0] + radius):
+        cv2.ellipse(canvas, (x, centre[1]), (width + 2, 2 * width + 2), 0, 0, 360, colour, -1, cv2.LINE_AA)
+
+
+def _streak(length: int, angle: float) -> npt.NDArray[np.float32]:
+    kernel = np.zeros((length, length), np.float32)
+    kernel[length // 2] = 1
+    turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), angle, 1.0)
+    kernel = cv2.warpAffine(kernel, turn, (length, length))
+    return kernel / max(float(kernel.sum()), 1e-3)
+
+
+class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Endless batches `(B, H, W, 3)` and `(B, H, W)` uint8, each of one shape drawn by its share."""
+
+    def __init__(self, library: Library, size: int, seed: int):
+        super().__init__()
+        self.library, self.size, self.seed = library, size, seed
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        painter = Painter(self.library, self.seed * 1000 + (worker.id if worker else 0))
+        while True:
+            shape = painter.rng.choices(list(SHAPES), list(SHAPES.values()))[0]
+            images, alphas = zip(*(painter.sample(shape) for _ in range(self.size)), strict=True)
+            yield torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(alphas))

@@ -1,0 +1,210 @@
+"""The mask network: DeepLabv3+ (Chen et al. 2018) on a MobileNetV2 (Sandler et al. 2018) encoder, cut down for webcams.
+
+Input: `(N, 3, H, W)` float32 RGB in [-1, 1], H and W multiples of 16. Output of `MaskNet`: logits `(N, 1, H, W)`;
+of `AlphaNet`: alpha in [0, 1]. What differs from the paper, and why:
+
+- The last 320-channel bottleneck is left out: it is a quarter of the cost; the ASPP reads the 160 channels before it.
+- The ASPP's rates are 2, 4, 6. The paper's 6, 12, 18 are meant for a 33x33 map at stride 16; a 256x144 picture has one
+  of 16x9, on which a 3x3 kernel at rate 12 mostly reads padding. Scaled by about a third, the ratio of the maps, the
+  paper's rates are 2, 4, 6.
+- Image-level pooling is added to the projection rather than resized and concatenated: the same linear map, no resize.
+- The decoder takes skips at strides 8, 4 and 2 and gives four logits per position at stride 2, which a pixel shuffle
+  (Shi et al. 2016) lays out at full resolution: sharp edges for the price of a half-resolution map.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDE = 16
+# (expansion, output channels, stride, dilation) of each bottleneck up to the 160-channel ones.
+BOTTLENECKS = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 1),
+    (6, 24, 1, 1),
+    (6, 32, 2, 1),
+    (6, 32, 1, 1),
+    (6, 32, 1, 1),
+    (6, 64, 2, 1),
+    (6, 64, 1, 1),
+    (6, 64, 1, 1),
+    (6, 64, 1, 1),
+    (6, 96, 1, 1),
+    (6, 96, 1, 1),
+    (6, 96, 1, 1),
+    (6, 160, 1, 1),
+    (6, 160, 1, 2),
+    (6, 160, 1, 2),
+]
+SKIPS = {0: 16, 2: 24, 5: 32}  # bottleneck -> channels, at strides 2, 4 and 8
+RATES = (2, 4, 6)
+
+
+class SameConv(nn.Conv2d):
+    """A convolution padded as TensorFlow's SAME: stride 2 on an even size pads the bottom and the right only."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, dilation: int = 1, groups: int = 1):
+        padding = 0 if stride == 2 else dilation * (size // 2)
+        super().__init__(inputs, outputs, size, stride, padding, dilation, groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride[0] == 2:
+            x = functional.pad(x, (0, 1, 0, 1))
+        return super().forward(x)
+
+
+class Bottleneck(nn.Module):
+    """MobileNetV2's inverted residual, batch normalisation already folded into the convolutions."""
+
+    def __init__(self, inputs: int, expansion: int, outputs: int, stride: int, dilation: int):
+        super().__init__()
+        wide = inputs * expansion
+        layers: list[nn.Module] = [SameConv(inputs, wide, 1), nn.ReLU6(inplace=True)] if expansion > 1 else []
+        layers += [SameConv(wide, wide, 3, stride, dilation, groups=wide), nn.ReLU6(inplace=True)]
+        self.layers = nn.Sequential(*layers, SameConv(wide, outputs, 1))
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return x + y if self.residual else y
+
+
+class Encoder(nn.Module):
+    """MobileNetV2 to stride 16; returns the features at strides 2, 4, 8 and 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(SameConv(3, 32, 3, stride=2), nn.ReLU6(inplace=True))
+        widths = [32, *(outputs for _, outputs, _, _ in BOTTLENECKS)]
+        self.blocks = nn.ModuleList(Bottleneck(inputs, *row) for inputs, row in zip(widths, BOTTLENECKS, strict=False))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features = []
+        x = self.stem(x)
+        for k, block in enumerate(self.blocks):
+            x = block(x)
+            if k in SKIPS:
+                features.append(x)
+        return [*features, x]
+
+
+def separable(inputs: int, outputs: int, rate: int = 1) -> nn.Sequential:
+    """Depthwise 3x3 at `rate`, then pointwise, each normalised (the export folds the normalisation away)."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, 3, padding=rate, dilation=rate, groups=inputs, bias=False),
+        nn.BatchNorm2d(inputs),
+        *pointwise(inputs, outputs),
+    )
+
+
+def pointwise(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class Aspp(nn.Module):
+    """Atrous spatial pyramid pooling: 1x1, three atrous rates, and the picture's mean."""
+
+    def __init__(self, inputs: int, width: int, outputs: int):
+        super().__init__()
+        self.branches = nn.ModuleList([pointwise(inputs, width), *(separable(inputs, width, r) for r in RATES)])
+        self.pooled = nn.Sequential(nn.Conv2d(inputs, width, 1), nn.ReLU(inplace=True), nn.Conv2d(width, outputs, 1))
+        self.project = nn.Conv2d(width * len(self.branches), outputs, 1, bias=False)
+        self.norm = nn.Sequential(nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        local = self.project(torch.cat([branch(x) for branch in self.branches], 1))
+        y: Tensor = self.norm(local + self.pooled(x.mean((2, 3), keepdim=True)))
+        return y
+
+
+class MaskNet(nn.Module):
+    """Encoder, ASPP and decoder; logits at the resolution of the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder()
+        self.aspp = Aspp(160, 96, 128)
+        self.at8 = separable(128 + SKIPS[5], 64)
+        self.at4 = nn.Sequential(separable(64 + SKIPS[2], 48), separable(48, 24))
+        self.at2 = separable(24 + SKIPS[0], 32)
+        self.logits = nn.Conv2d(32, 4, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        half, quarter, eighth, deep = self.encoder(image)
+        x = self.at8(torch.cat([double(self.aspp(deep)), eighth], 1))
+        x = self.at4(torch.cat([double(x), quarter], 1))
+        x = self.at2(torch.cat([double(x), half], 1))
+        return functional.pixel_shuffle(self.logits(x), 2)
+
+
+def double(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class AlphaNet(nn.Module):
+    """`MaskNet` with the sigmoid inside: what is exported."""
+
+    def __init__(self, net: MaskNet):
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.net(image))
+
+
+def load_encoder(encoder: Encoder, path: Path) -> None:
+    """Fills `encoder` from `path`: a DeepLabv3-MobileNetV2 or MobileNetV2 `.tflite`, quantised or not, or an `.npz` of
+    its convolutions `kernel_K`, `bias_K` (K from 0, in running order, kernels as `(out, in, h, w)`).
+
+    Raises `ValueError` where a kernel's shape is not the one this encoder has in that place.
+    """
+    kernels = _read_npz(path) if path.suffix == ".npz" else _read_tflite(path)
+    convolutions = [m for m in encoder.modules() if isinstance(m, nn.Conv2d)]
+    for k, (module, (kernel, bias)) in enumerate(zip(convolutions, kernels, strict=False)):
+        if kernel.shape != tuple(module.weight.shape):
+            raise ValueError(f"{path}: convolution {k} is {kernel.shape}, expected {tuple(module.weight.shape)}")
+        module.weight.data.copy_(torch.from_numpy(kernel))
+        assert module.bias is not None
+        module.bias.data.copy_(torch.from_numpy(bias))
+
+
+Kernels = list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
+
+
+def _read_npz(path: Path) -> Kernels:
+    with np.load(path) as file:
+        return [(file[f"kernel_{k}"], file[f"bias_{k}"]) for k in range(len(file.files) // 2)]
+
+
+def _read_tflite(path: Path) -> Kernels:
+    import tflite
+
+    model = tflite.Model.GetRootAsModel(path.read_bytes(), 0)
+    graph = model.Subgraphs(0)
+    axes = {tflite.BuiltinOperator.CONV_2D: (0, 3, 1, 2), tflite.BuiltinOperator.DEPTHWISE_CONV_2D: (3, 0, 1, 2)}
+    kernels: Kernels = []
+    for k in range(graph.OperatorsLength()):
+        operator = graph.Operators(k)
+        code = model.OperatorCodes(operator.OpcodeIndex())
+        order = axes.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()))
+        if order:
+            kernel, bias = (_dequantised(model, graph.Tensors(operator.Inputs(i))) for i in (1, 2))
+            kernels.append((np.ascontiguousarray(kernel.transpose(order)), bias))
+    return kernels
+
+
+def _dequantised(model, tensor) -> npt.NDArray[np.float32]:  # type: ignore[no-untyped-def]  # tflite has no types
+    import tflite
+
+    kinds = {tflite.TensorType.FLOAT32: "<f4", tflite.TensorType.UINT8: "u1", tflite.TensorType.INT32: "<i4"}
+    raw = model.Buffers(tensor.Buffer()).DataAsNumpy().tobytes()
+    values = np.frombuffer(raw, kinds[tensor.Type()]).reshape(tensor.ShapeAsNumpy()).astype(np.float32)
+    quantisation = tensor.Quantization()
+    if quantisation is None or quantisation.ScaleLength() == 0:
+        return values
+    zero = quantisation.ZeroPoint(0) if quantisation.ZeroPointLength() else 0
+    return (values - np.float32(zero)) * np.float32(quantisation.Scale(0))

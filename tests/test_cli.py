@@ -1,0 +1,142 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from nbst_live import cli
+from nbst_live.capture.synthetic import SyntheticClip
+from nbst_live.sinks.recorder import Recorder
+
+
+def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "nbst_live", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, **options)
+
+
+@pytest.fixture
+def style(tmp_path, rng):
+    path = tmp_path / "style.png"
+    cv2.imwrite(str(path), cv2.resize(rng.integers(0, 256, (12, 16, 3), np.uint8), (320, 240)))
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path):
+    scene, path = SyntheticClip(320, 180, 20), tmp_path / "clip.mp4"
+    with Recorder(path, 320, 180, 30, live=False) as recorder:
+        for index in range(20):
+            recorder.send(scene.frame(index), index / 30)
+    return path
+
+
+def said(capsys) -> str:
+    """The one line of the error."""
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    assert error.startswith("nbst-live")
+    return error
+
+
+def status(*arguments: object) -> int:
+    try:
+        return cli.main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), "--style is missing"),
+        (("--style", "missing.jpg"), "neither a file nor a built-in style"),
+        (("--style", "TEXT"), "is not a picture that can be decoded"),
+        (("--style", "STYLE", "--input", "missing.mp4", "--record", "OUT"), "neither a file nor a camera"),
+        (("--style", "STYLE", "--input", "TEXT", "--record", "OUT"), "expected a video clip"),
+        (("--style", "STYLE", "--input", "99", "--record", "OUT"), "camera"),
+        (("--style", "STYLE", "--input", "CLIP", "--record", "/nowhere/out.mp4"), "/nowhere"),
+        (("--style", "STYLE", "--input", "CLIP", "--record", "out.txt"), ".txt"),
+        (("--style", "STYLE", "--fps", "many"), "--fps: got 'many'"),
+        (("--style", "STYLE", "--provider", "cuda", "--input", "CLIP", "--record", "OUT"), "--provider cuda"),
+        (("--style", "STYLE", "--mask-model", "none", "--input", "CLIP", "--record", "OUT"), "'none'"),
+        (("--unknown",), "unrecognized arguments: --unknown"),
+        (("pictures",), "expected an option or one of the commands"),
+        (("image", "missing.jpg", "--style", "STYLE", "-o", "OUT.png"), "does not exist"),
+        (("image", "STYLE", "-o", "OUT.png"), "--style is missing"),
+        (("mask", "missing.jpg", "-o", "OUT.png"), "does not exist"),
+        (("mask", "STYLE", "-o", "OUT.gif"), "expected .png"),
+        (("demo", "-o", "/nowhere"), "is not a folder"),
+    ],
+)
+def test_wrong_input_gives_one_line_and_status_2(arguments, expected, style, clip, tmp_path, capsys):
+    text = tmp_path / "text.jpg"
+    text.write_text("not a picture")
+    names = {"STYLE": style, "CLIP": clip, "TEXT": text, "OUT": tmp_path / "out.mp4", "OUT.png": tmp_path / "out.png"}
+    names["OUT.gif"] = tmp_path / "out.gif"
+    assert status(*(names.get(argument, argument) for argument in arguments)) == 2
+    assert expected in said(capsys)
+    assert not (tmp_path / "out.mp4").exists()
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_without_any_output_the_missing_virtual_camera_is_an_error_with_its_remedy(style, clip, capsys):
+    if any(Path("/dev").glob("video*")):
+        pytest.skip("this machine has video devices")
+    assert status("--style", style, "--input", clip) == 2
+    assert "--no-virtual-camera" in said(capsys)
+    assert status("--style", style, "--input", clip, "--no-virtual-camera") == 2
+    assert "no output is left" in said(capsys)
+
+
+def test_help_lists_every_command(capsys):
+    assert status("--help") == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help(name, capsys):
+    assert status(name, "--help") == 0
+    assert name in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert status("--version") == 0
+    assert capsys.readouterr().out.startswith("nbst-live 0.")
+
+
+def test_styles_and_cache_and_doctor_report(capsys):
+    assert status("styles") == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 6
+    assert status("cache", "clear") == 0
+    assert "removed 0 backdrops" in capsys.readouterr().out
+    assert status("doctor") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("ok  model file") and "person-fast" in line for line in lines)
+    assert all(line.startswith(("ok", "!!", "   ")) for line in lines)
+
+
+def test_ctrl_c_ends_a_live_run_and_leaves_a_whole_recording(style, clip, tmp_path):
+    """A camera is stood in for by a clip that is played as a stream, which has no end that the run could wait for."""
+    out, stream = tmp_path / "out.mkv", tmp_path / "stream.mjpeg"
+    scene = SyntheticClip(160, 90, 30)
+    stream.write_bytes(b"".join(cv2.imencode(".jpg", scene.frame(i))[1].tobytes() for i in range(30)) * 40)
+    command = [sys.executable, "-m", "nbst_live", "--style", style, "--input", f"file://{stream}", "--record", out]
+    process = subprocess.Popen([*map(str, command), "--no-virtual-camera"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (out.exists() and out.stat().st_size > 20_000) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error
+    reader = cv2.VideoCapture(str(out))
+    count = 0
+    while reader.read()[0]:
+        count += 1
+    assert count > 1

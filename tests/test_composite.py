@@ -1,0 +1,50 @@
+import hypothesis.strategies as st
+import numpy as np
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+
+from nbst_live.composite import Compositor
+
+SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    height, width = draw(SIZES)
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    frame, backdrop = rng.integers(0, 256, (2, height, width, 3), np.uint8)
+    matte = draw(arrays(np.uint8, (height, width), elements=st.sampled_from([0, 0, 1, 127, 128, 254, 255, 255])))
+    return frame, matte, backdrop
+
+
+@given(scenes())
+def test_the_backdrop_shows_where_alpha_is_0_and_the_frame_where_it_is_1_to_the_bit(scene):
+    frame, matte, backdrop = scene
+    out = Compositor(matte.shape[1], matte.shape[0]).blend(frame, matte, backdrop)
+    assert (out[matte == 0] == backdrop[matte == 0]).all()
+    assert (out[matte == 255] == frame[matte == 255]).all()
+
+
+@given(scenes())
+def test_between_them_it_is_the_compositing_equation_to_one_grey_level(scene):
+    frame, matte, backdrop = scene
+    out = Compositor(matte.shape[1], matte.shape[0]).blend(frame, matte, backdrop)
+    alpha = matte[..., None] / 255
+    assert np.abs(out - (alpha * frame + (1 - alpha) * backdrop)).max() <= 1
+
+
+def test_it_changes_neither_the_frame_nor_the_matte_nor_the_backdrop(rng):
+    frame, backdrop = rng.integers(0, 256, (2, 30, 40, 3), np.uint8)
+    matte = rng.integers(0, 256, (30, 40), np.uint8)
+    before = frame.copy(), matte.copy(), backdrop.copy()
+    Compositor(40, 30).blend(frame, matte, backdrop)
+    for now, then in zip((frame, matte, backdrop), before, strict=True):
+        assert (now == then).all()
+
+
+def test_it_allocates_no_new_picture_for_each_frame(rng):
+    frame, backdrop = rng.integers(0, 256, (2, 30, 40, 3), np.uint8)
+    compositor = Compositor(40, 30)
+    first = compositor.blend(frame, np.full((30, 40), 200, np.uint8), backdrop)
+    assert compositor.blend(frame, np.zeros((30, 40), np.uint8), backdrop) is first

@@ -1,0 +1,102 @@
+import itertools
+import logging
+
+import cv2
+import numpy as np
+import pytest
+
+from nbst_live.capture.synthetic import SyntheticClip
+from nbst_live.errors import SinkError, SourceError
+from nbst_live.fakes import FakeBackdrop, FakeMasker, FakeSink, FakeSource
+from nbst_live.mask.matte import MatteRefiner
+from nbst_live.pipeline import Outputs, Pipeline, run
+
+SIZE = (160, 90)
+CLIP = SyntheticClip(*SIZE, frames=12)
+BACKDROP = np.full((90, 160, 3), (250, 10, 120), np.uint8)
+
+
+def pipeline_of(fails=()):
+    alphas = itertools.cycle(CLIP.alpha(index) for index in range(12) if index not in fails)
+    return Pipeline(FakeMasker(lambda _: next(alphas), fails), MatteRefiner(), FakeBackdrop(BACKDROP), SIZE)
+
+
+def ran(source, sinks, pipeline=None, tick=lambda: True):
+    pipeline = pipeline or pipeline_of()
+    run(source, pipeline, Outputs(list(sinks)), tick)
+    return pipeline
+
+
+def test_every_frame_goes_its_way_and_its_time_goes_along():
+    sink = FakeSink()
+    pipeline = ran(FakeSource(CLIP.frame, frames=12, fps=30), [sink])
+    assert (pipeline.counts.frames_in, pipeline.counts.frames_out, pipeline.counts.with_person) == (12, 12, 12)
+    assert sink.times == pytest.approx([i / 30 for i in range(12)])
+
+
+def test_the_person_is_the_frame_to_the_bit_and_the_room_the_backdrop_to_the_bit():
+    sink = FakeSink()
+    ran(FakeSource(CLIP.frame, frames=12), [sink])
+    alpha = CLIP.alpha(11)
+    inside, outside = cv2.erode(alpha, np.ones((15, 15))) == 1, cv2.dilate(alpha, np.ones((15, 15))) == 0
+    assert (sink.pictures[11][inside] == CLIP.frame(11)[inside]).all()
+    assert (sink.pictures[11][outside] == BACKDROP[outside]).all()
+
+
+def test_when_the_mask_fails_the_backdrop_alone_is_shown_and_counted():
+    sink = FakeSink()
+    pipeline = ran(FakeSource(CLIP.frame, frames=8), [sink], pipeline_of(fails=range(3, 6)))
+    assert pipeline.counts.mask_failures == 3
+    assert all((sink.pictures[i] == BACKDROP).all() for i in (3, 4, 5))
+    assert not (sink.pictures[6] == BACKDROP).all()
+
+
+def test_panic_hides_the_person():
+    pipeline = pipeline_of()
+    pipeline.panic = True
+    sink = FakeSink()
+    ran(FakeSource(CLIP.frame, frames=2), [sink], pipeline)
+    assert all((picture == BACKDROP).all() for picture in sink.pictures)
+
+
+def test_while_the_source_stalls_the_backdrop_alone_goes_out():
+    sink = FakeSink()
+    pipeline = ran(FakeSource(CLIP.frame, frames=4, stalls={2, 3}), [sink])
+    assert pipeline.counts.stalls == 2
+    assert len(sink.pictures) == 6
+    assert all((sink.pictures[i] == BACKDROP).all() for i in (2, 3))
+    assert sink.times == sorted(sink.times)
+
+
+def test_a_source_that_breaks_is_an_error_and_shows_nothing_of_the_room():
+    sink = FakeSink()
+    with pytest.raises(SourceError):
+        ran(FakeSource(CLIP.frame, frames=9, breaks_at=3), [sink])
+    assert len(sink.pictures) == 3
+
+
+def test_a_sink_that_fails_is_left_out_and_the_others_go_on(caplog):
+    broken, good = FakeSink(fails_at=2), FakeSink()
+    with caplog.at_level(logging.WARNING):
+        ran(FakeSource(CLIP.frame, frames=5), [broken, good])
+    assert len(good.pictures) == 5
+    assert broken.closings == 1
+    assert "the other outputs go on" in caplog.text
+
+
+def test_the_last_sink_that_fails_ends_the_run():
+    with pytest.raises(SinkError):
+        ran(FakeSource(CLIP.frame, frames=5), [FakeSink(fails_at=2)])
+
+
+def test_tick_ends_the_run():
+    left = iter([True, True, False])
+    pipeline = ran(FakeSource(CLIP.frame, frames=12), [FakeSink()], tick=lambda: next(left))
+    assert pipeline.counts.frames_out == 2
+
+
+def test_every_stage_is_timed():
+    pipeline = ran(FakeSource(CLIP.frame, frames=5), [FakeSink()])
+    summary = pipeline.timer.summary()
+    assert list(summary) == ["mask", "backdrop", "matte", "composite", "send", "latency"]
+    assert all(0 <= stage["p50_ms"] <= stage["p95_ms"] for stage in summary.values())

@@ -1,0 +1,58 @@
+import cv2
+import numpy as np
+
+from nbst_live.backdrop.plate import Plate, fill
+from nbst_live.capture.synthetic import SyntheticClip
+
+WIDTH, HEIGHT = 320, 180
+
+
+def small(alpha: np.ndarray) -> np.ndarray:
+    return cv2.resize(alpha, (128, 72), interpolation=cv2.INTER_AREA)
+
+
+def test_it_gathers_the_empty_room_without_a_trace_of_the_person():
+    clip = SyntheticClip(WIDTH, HEIGHT, 60)
+    empty = SyntheticClip(WIDTH, HEIGHT, 1, noise=0, nobody=True).frame(0).astype(int)
+    plate = Plate(WIDTH, HEIGHT)
+    for index in range(60):
+        plate.add(clip.frame(index), small(clip.alpha(index)))
+    known = plate.known == 255
+    assert known.mean() > 0.5
+    assert np.abs(plate.picture().astype(int) - empty)[known].max() <= 12
+    assert np.abs(plate.picture().astype(int) - empty)[known].mean() < 1.5
+
+
+def test_it_averages_the_cameras_noise(rng):
+    room = np.full((HEIGHT, WIDTH, 3), 100, np.float32)
+    plate = Plate(WIDTH, HEIGHT)
+    for _ in range(30):
+        plate.add(np.clip(room + rng.normal(0, 6, room.shape), 0, 255).astype(np.uint8), np.zeros((72, 128), np.float32))
+    assert plate.picture().astype(np.float32).std() < 3
+
+
+def test_nothing_near_the_person_is_taken():
+    alpha = np.zeros((72, 128), np.float32)
+    alpha[:, :64] = 1
+    plate = Plate(WIDTH, HEIGHT)
+    plate.add(np.full((HEIGHT, WIDTH, 3), 50, np.uint8), alpha)
+    assert not plate.known[:, : WIDTH // 2 + 8].any()
+    assert 0.4 < plate.coverage < 0.5
+
+
+def test_what_was_never_seen_is_filled_from_around_and_what_was_seen_stays():
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    picture[:, : WIDTH // 2], picture[:, WIDTH // 2 :] = (40, 80, 120), (200, 160, 90)
+    known = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    cv2.circle(known, (160, 100), 50, 0, -1)
+    hidden = cv2.copyTo(picture, known)
+    filled = fill(hidden, known)
+    far = cv2.erode(known, np.ones((25, 25), np.uint8)) == 255
+    assert np.abs(filled.astype(int) - picture)[far].max() <= 2
+    assert np.abs(filled.astype(int) - picture)[known == 0].mean() < 30
+    assert filled[known == 0].min() > 30
+
+
+def test_nothing_known_gives_grey():
+    filled = fill(np.zeros((90, 160, 3), np.uint8), np.zeros((90, 160), np.uint8))
+    assert (filled == 128).all()

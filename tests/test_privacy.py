@@ -1,0 +1,59 @@
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from nbst_live.backdrop import privacy
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """A backdrop and a room that are near one another in many pixels, at all brightnesses."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    room = rng.integers(0, 256, (24, 32, 3), np.uint8)
+    offset = rng.integers(-40, 41, (24, 32, 3)) * rng.integers(0, 2, (24, 32, 1))
+    return np.clip(room + offset, 0, 255).astype(np.uint8), room
+
+
+@given(pairs())
+def test_repelled_it_is_nowhere_near_the_room(pair):
+    picture, room = pair
+    assert privacy.raw_share(privacy.repel(picture, room), room) == 0
+
+
+@given(pairs())
+def test_pixels_that_are_far_from_the_room_stay_as_they_are(pair):
+    picture, room = pair
+    far = np.abs(picture.astype(int) - room).max(axis=2) >= privacy.DISTANCE
+    assert (privacy.repel(picture, room)[far] == picture[far]).all()
+
+
+@pytest.mark.parametrize("grey", [0, 8, 128, 247, 255])
+def test_even_the_room_itself_is_repelled_at_every_brightness(grey):
+    room = np.full((20, 20, 3), grey, np.uint8)
+    moved = privacy.repel(room, room)
+    assert (np.abs(moved.astype(int) - room).max(axis=2) >= privacy.DISTANCE).all()
+
+
+def test_a_flat_neighbourhood_moves_as_one_without_speckle(rng):
+    room = np.full((60, 60, 3), 128, np.uint8)
+    picture = (room + rng.integers(1, 4, room.shape)).astype(np.uint8)
+    assert (privacy.repel(picture, room) > room).all()
+
+
+def test_the_raw_share_counts_known_pixels_within_8_levels_in_every_channel():
+    room = np.full((10, 10, 3), 100, np.uint8)
+    picture = room.copy()
+    picture[:5, :, 1] += 8
+    picture[5:, :, 1] += 9
+    assert privacy.raw_share(picture, room) == 0.5
+    known = np.zeros((10, 10), np.uint8)
+    known[:5] = 255
+    assert privacy.raw_share(picture, room, known) == 1.0
+
+
+def test_a_room_is_not_a_painting_of_itself(rng):
+    room = rng.integers(0, 256, (40, 40, 3), np.uint8)
+    assert not privacy.painted(room, room)
+    assert not privacy.painted(np.clip(room + rng.normal(0, 4, room.shape), 0, 255).astype(np.uint8), room)
+    assert privacy.painted(255 - room, room)

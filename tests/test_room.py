@@ -1,0 +1,176 @@
+import time
+
+import numpy as np
+import pytest
+
+from nbst_live.backdrop import room as room_module
+from nbst_live.backdrop.cache import BackdropCache
+from nbst_live.backdrop.fake_worker import FakeWorker
+from nbst_live.backdrop.privacy import raw_share
+from nbst_live.backdrop.room import RoomBackdrop
+from nbst_live.capture.drawn_room import draw_room
+from nbst_live.gatys.settings import SolverSettings
+from nbst_live.pictures import Style
+from nbst_live.stages import Frame
+
+SIZE = (160, 90)
+NOBODY = np.zeros((36, 64), np.float32)
+ROOM = draw_room(*SIZE)
+PAINTING = 255 - ROOM[::-1]
+
+
+@pytest.fixture
+def style(tmp_path):
+    file = tmp_path / "style.png"
+    file.write_bytes(b"the style's bytes")
+    return Style("style", file, np.random.default_rng(1).integers(0, 256, (50, 80, 3), np.uint8))
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(room_module, "DISSOLVE_SECONDS", 1e-9)
+    monkeypatch.setattr(room_module, "RESTART_SECONDS", 0.0)
+
+
+def backdrop_of(style, worker, **options):
+    options.setdefault("refresh", 0)
+    return RoomBackdrop(style, SIZE, SolverSettings(), worker, **options)
+
+
+def shown(backdrop, picture=ROOM, alpha=NOBODY, seconds=0.0):
+    """What stands behind the person after this frame; settled."""
+    backdrop.observe(Frame(picture, 0, seconds, 0.0), alpha)
+    backdrop.latest()
+    return backdrop.latest().copy()
+
+
+def test_the_styles_own_picture_stands_in_first_and_is_nowhere_the_room(style):
+    backdrop = backdrop_of(style, FakeWorker(*SIZE))
+    first = shown(backdrop)
+    assert raw_share(first, ROOM) == 0
+    assert backdrop.painted_at is None
+
+
+def test_the_solver_gets_the_room_at_the_first_frame_and_its_painting_comes_on_screen(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    assert len(worker.jobs) == 1
+    assert np.abs(worker.jobs[0]["plate"].astype(int) - ROOM).max() <= 1
+    worker.publish(PAINTING)
+    now = shown(backdrop)
+    far = np.abs(PAINTING.astype(int) - ROOM).max(axis=2) >= 16
+    assert (now[far] == PAINTING[far]).all()
+    assert raw_share(now, ROOM) == 0
+    assert worker.taken == 1
+    assert backdrop.painted_at is not None
+
+
+def test_a_solver_that_hands_back_the_raw_room_is_not_believed(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    first = shown(backdrop)
+    worker.publish(ROOM, final=True)
+    assert (shown(backdrop) == first).all()
+    assert backdrop.painted_at is None
+
+
+def test_a_solver_that_dies_leaves_the_backdrop_and_is_started_again_but_not_for_ever(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    first = shown(backdrop)
+    for _ in range(10):
+        worker.fail()
+        assert (shown(backdrop) == first).all()
+        shown(backdrop)
+    assert worker.starts == room_module.RESTARTS
+    assert "killed" in backdrop.state.trouble
+    backdrop.refresh()
+    shown(backdrop)
+    assert worker.starts == room_module.RESTARTS + 1
+    assert backdrop.state.trouble == ""
+
+
+def test_without_a_mask_nothing_is_learned_and_nothing_asked(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    assert raw_share(shown(backdrop, alpha=None), ROOM) == 0
+    assert worker.jobs == []
+
+
+def test_it_is_painted_again_from_the_last_result_when_the_plate_has_grown(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    half = NOBODY.copy()
+    half[:, :32] = 1
+    shown(backdrop, alpha=half)
+    worker.publish(PAINTING, final=True)
+    shown(backdrop, alpha=half, seconds=1.0)
+    assert len(worker.jobs) == 1
+    shown(backdrop, seconds=2.0)
+    assert [job["warm"] for job in worker.jobs] == [False, True]
+
+
+def test_it_is_refreshed_when_the_time_is_up_and_never_with_0(style):
+    for refresh, jobs in ((0.05, 2), (0, 1)):
+        worker = FakeWorker(*SIZE)
+        backdrop = backdrop_of(style, worker, refresh=refresh)
+        shown(backdrop)
+        worker.publish(PAINTING, final=True)
+        shown(backdrop)
+        time.sleep(0.1)
+        shown(backdrop)
+        assert len(worker.jobs) == jobs
+
+
+def test_while_the_solver_works_it_is_not_asked_again(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker, refresh=0.01)
+    shown(backdrop)
+    time.sleep(0.05)
+    shown(backdrop)
+    assert len(worker.jobs) == 1
+
+
+def test_another_style_shows_its_picture_and_is_painted_anew(style, tmp_path):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    shown(backdrop)
+    other_file = tmp_path / "other.png"
+    other_file.write_bytes(b"other bytes")
+    other = Style("other", other_file, np.full((50, 80, 3), 77, np.uint8))
+    backdrop.use(other)
+    now = shown(backdrop)
+    assert (np.abs(now.astype(int) - 77) <= 32).all()
+    assert worker.jobs[-1]["style"] == other_file
+    assert not worker.jobs[-1]["warm"]
+
+
+def test_a_cached_painting_of_the_same_room_is_shown_at_once(style, tmp_path):
+    for _ in range(2):
+        worker = FakeWorker(*SIZE)
+        backdrop = backdrop_of(style, worker, cache=BackdropCache(tmp_path / "cache"))
+        first = shown(backdrop)
+        worker.publish(PAINTING, final=True)
+        last = shown(backdrop)
+    assert (first == last).all()
+    assert worker.jobs[0]["start"] is not None
+
+
+def test_a_photo_is_painted_in_place_of_the_room(style):
+    worker = FakeWorker(*SIZE)
+    photo = np.full((200, 300, 3), 200, np.uint8)
+    backdrop = backdrop_of(style, worker, photo=photo)
+    shown(backdrop)
+    assert (worker.jobs[0]["plate"] == 200).all()
+    worker.publish(photo[:90, :160])
+    assert (np.abs(shown(backdrop).astype(int) - 200) <= 32).all()
+
+
+def test_closing_ends_the_solver(style):
+    worker = FakeWorker(*SIZE)
+    with backdrop_of(style, worker):
+        pass
+    assert worker.closings == 1

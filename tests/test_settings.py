@@ -1,0 +1,73 @@
+import pytest
+
+from nbst_live import cli
+from nbst_live.errors import SettingError
+from nbst_live.settings import Settings, config_path, from_options, read_config
+
+
+def settings(*arguments: str) -> Settings:
+    return cli.settings_of(cli.live_parser().parse_args(arguments))
+
+
+def test_the_command_line_wins_over_the_config_file_and_that_over_the_default():
+    config_path().parent.mkdir(parents=True, exist_ok=True)
+    config_path().write_text('style = ["a.jpg", "b.jpg"]\nrefresh = 5\nvirtual-camera = "mine"\n')
+    found = settings("--refresh", "7")
+    assert found.refresh == 7
+    assert found.style == ("a.jpg", "b.jpg")
+    assert found.virtual_camera == "mine"
+    assert found.fps == Settings().fps
+
+
+def test_every_setting_is_an_option_and_in_the_help():
+    text = cli.live_parser().format_help()
+    for name in vars(Settings()):
+        assert f"--{name.replace('_', '-')}" in text
+
+
+def test_style_may_be_given_several_times():
+    assert settings("--style", "a.jpg", "--style", "b.jpg").style == ("a.jpg", "b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--fps", "fast"), "--fps: got 'fast', expected a number from 1 to 240"),
+        (("--fps", "0"), "--fps: got '0', expected"),
+        (("--fps", "nan"), "--fps: got 'nan', expected"),
+        (("--steps", "1.5"), "--steps: got '1.5', expected a whole number"),
+        (("--size", "big"), "--size: got 'big', expected WIDTHxHEIGHT"),
+        (("--size", "9999999x1"), "--size: got '9999999x1', expected a size"),
+        (("--rotate", "45"), "--rotate: got '45', expected 0, 90, 180 or 270"),
+        (("--strength", "1.1"), "--strength: got '1.1', expected a number from 0 to 1"),
+        (("--provider", "gpu"), "--provider: got 'gpu', expected one of auto"),
+        (("--solver-device", "tpu"), "--solver-device: got 'tpu', expected one of cpu"),
+    ],
+)
+def test_a_wrong_value_says_what_was_got_and_what_was_expected(arguments, message):
+    with pytest.raises(SettingError) as error:
+        settings(*arguments)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 1", "colour: no such setting"),
+        ('refresh = "soon"', "refresh: got 'soon'"),
+        ("mirror = 1", "mirror: got 1, expected true or false"),
+        ("style = 3", "style: got 3, expected a text"),
+        ("style = [", "cannot be read as TOML"),
+    ],
+)
+def test_a_wrong_config_file_names_itself_and_the_key(tmp_path, text, message):
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(SettingError) as error:
+        from_options({}, read_config(file))
+    assert str(file) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_no_config_file_is_no_error(tmp_path):
+    assert read_config(tmp_path / "none.toml") == {}
