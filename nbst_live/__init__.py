@@ -8,11 +8,12 @@ with BackgroundFilter(style="starry.jpg") as f:
 
 from typing import TYPE_CHECKING
 
+from nbst_live.version import __version__
+
 if TYPE_CHECKING:
     from nbst_live.errors import NbstError as NbstError
     from nbst_live.filter import BackgroundFilter as BackgroundFilter
 
-__version__ = "0.1.0"
 __all__ = ["BackgroundFilter", "NbstError", "__version__"]
 
 

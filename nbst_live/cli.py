@@ -5,14 +5,15 @@ Only the chosen command is imported, so that `--help` answers at once.
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from nbst_live import __version__
 from nbst_live.errors import NbstError
-from nbst_live.settings import GROUPS, Settings, config_path, from_options, read_config
+from nbst_live.options import add_settings, settings_of
+from nbst_live.settings import Settings, config_path
+from nbst_live.version import __version__
 
 COMMANDS = {
     "image": "paint behind the people of still pictures",
@@ -70,32 +71,6 @@ def live_parser() -> Parser:
     return parser
 
 
-def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
-    """Adds options for these settings; only those given on the command line will be in the parsed result, as text."""
-    wanted = set(names)
-    groups = {key: parser.add_argument_group(title) for key, title in GROUPS.items()}
-    for field in fields(Settings):
-        if field.name not in wanted:
-            continue
-        about = field.metadata
-        text = about["help"].replace("%", "%%") + _default(field.default)
-        options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": field.name}
-        if about["metavar"] is None:
-            options |= {"action": "store_true"}
-        else:
-            options |= {"metavar": about["metavar"], "action": "append" if about["many"] else "store"}
-        groups[about["group"]].add_argument(f"--{field.name.replace('_', '-')}", **options)
-
-
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Settings from parsed options over the config file; options that are no settings are left out. Raises
-    SettingError.
-    """
-    names = {field.name for field in fields(Settings)}
-    given = {name: value for name, value in vars(options).items() if name in names}
-    return from_options(given, read_config(config_path()))
-
-
 def _live_settings(arguments: list[str]) -> Settings:
     parser = live_parser()
     if arguments and not arguments[0].startswith("-"):
@@ -104,11 +79,3 @@ def _live_settings(arguments: list[str]) -> Settings:
     if not settings.style:
         parser.error("--style is missing: give a picture file or a built-in style's name (`nbst-live styles`)")
     return settings
-
-
-def _default(value: object) -> str:
-    if value in (None, (), False):
-        return ""
-    if isinstance(value, tuple):
-        value = "x".join(map(str, value))
-    return f" (default: {value:g})" if isinstance(value, float) else f" (default: {value})"

@@ -11,14 +11,14 @@ MAX_BYTES = 1 << 20
 CLEAR_LINE = "\r\x1b[K"
 
 
-def log_path() -> Path:
-    """The log file in the platform's log folder."""
+def log_path(name: str = "nbst-live") -> Path:
+    """A log file in the platform's log folder; the solver's process has one of its own, "solver"."""
     from platformdirs import user_log_path
 
-    return user_log_path("nbst-live", appauthor=False) / "nbst-live.log"
+    return user_log_path("nbst-live", appauthor=False) / f"{name}.log"
 
 
-def start_log(*, verbose: bool, to_terminal: bool = True) -> None:
+def start_log(*, verbose: bool = False, to_terminal: bool = True, name: str = "nbst-live") -> None:
     """Sends this package's messages to the log file and, from warnings up (`verbose`: all), to stderr.
 
     A log file that cannot be written is left out: the program works without it.
@@ -33,7 +33,7 @@ def start_log(*, verbose: bool, to_terminal: bool = True) -> None:
         terminal = _TerminalHandler(sys.stderr)
         terminal.setLevel(logging.INFO if verbose else logging.WARNING)
         logger.addHandler(terminal)
-    path = log_path()
+    path = log_path(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8")

@@ -7,12 +7,12 @@ from typing import Any
 
 import psutil
 
-from nbst_live import __version__
 from nbst_live.app import Live
 from nbst_live.errors import InputError
 from nbst_live.pipeline import Pipeline
 from nbst_live.stages import Masker, Source
 from nbst_live.timing import percentiles
+from nbst_live.version import __version__
 
 MEGA = 1e6
 

@@ -1,11 +1,12 @@
 """Train the compact style encoder (models/style-encoder.npz) to see as VGG19 does.
 
-The student, ``nbst_live.gatys.features.CompactEncoder``, starts from random weights. A 1x1 linear head per layer carries its
-activations to the teacher's width; the heads are thrown away afterwards, but for the metric they define (see ``export``).
+The student, `nbst_live.gatys.features.CompactEncoder`, starts from random weights. A 1x1 linear head per layer
+carries its activations to the teacher's width; the heads are thrown away afterwards, but for the metric they define
+(see `export`).
 
-The teacher is a hybrid of two public networks, both expected in ``--teachers``:
-``vgg19_block1to3.npz``       VGG19 up to relu3_1 (Simonyan and Zisserman 2015; Oxford VGG, CC BY 4.0);
-``vgg19_16x_encoder5.pth``    VGG19 compressed 16 times, relu4_1 to relu5_1 (Wang et al., Collaborative Distillation,
+The teacher is a hybrid of two public networks, both expected in `--teachers`:
+`vgg19_block1to3.npz`       VGG19 up to relu3_1 (Simonyan and Zisserman 2015; Oxford VGG, CC BY 4.0);
+`vgg19_16x_encoder5.pth`    VGG19 compressed 16 times, relu4_1 to relu5_1 (Wang et al., Collaborative Distillation,
                               CVPR 2020; MIT).
 
     python scripts/distill_style.py --teachers DIR --images DIR DIR... --out models/style-encoder.npz --steps 4000
@@ -30,10 +31,10 @@ from nbst_live.gatys.features import CompactEncoder
 from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS
 
 CROP = 96
-WINDOW = 48
+WINDOW = 24
 GRAM_SHARE = 0.3
 POOL, LIFE, STRIDE = 48, 40, 0.03
-TEACHER_WIDTHS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu4_2": 128, "relu5_1": 512}
+TEACHER_WIDTHS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 128, "relu4_2": 128, "relu5_1": 128}
 TEACHER_SCALES = {"relu1_1": 50.0, "relu2_1": 200.0, "relu3_1": 300.0, "relu4_1": 2.0, "relu4_2": 3.0, "relu5_1": 2.0}
 LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -42,12 +43,17 @@ log = logging.getLogger("distill")
 
 
 class Teacher:
-    """The two teachers seen as one. Pictures are (n, 3, h, w) float32, RGB, 0..1; activations come at about unit power."""
+    """The two teachers seen as one. Pictures are (n, 3, h, w) float32, RGB, 0..1; activations come at about unit
+    power.
+    """
 
     def __init__(self, folder: Path) -> None:
         with np.load(folder / "vgg19_block1to3.npz") as arrays:
             self.vgg = {
-                key: (_channels_last(arrays[f"{key}/kernel"].transpose(3, 2, 0, 1)), torch.from_numpy(arrays[f"{key}/bias"]))
+                key: (
+                    _channels_last(arrays[f"{key}/kernel"].transpose(3, 2, 0, 1)),
+                    torch.from_numpy(arrays[f"{key}/bias"]),
+                )
                 for key in ("block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2", "block3_conv1")
             }
         state = torch.load(folder / "vgg19_16x_encoder5.pth", map_location="cpu", weights_only=False)["model"]
@@ -56,6 +62,7 @@ class Teacher:
             for key, value in state.items()
             if key.endswith(".weight")
         }
+        self.wide = {name: _within_range(*self.small[f"conv{name}_aux"]) for name in ("41", "51")}
 
     @torch.no_grad()
     def __call__(self, picture: Tensor) -> dict[str, Tensor]:
@@ -80,7 +87,7 @@ class Teacher:
             if name == "42":
                 found["relu4_2"] = x
             if name in ("41", "51"):
-                found[f"relu{name[0]}_1"] = functional.conv2d(x, *self.small[f"conv{name}_aux"])
+                found[f"relu{name[0]}_1"] = functional.conv2d(x, *self.wide[name])
             if name in ("12", "22", "34", "44"):
                 x = functional.max_pool2d(x, 2)
         return found
@@ -94,10 +101,20 @@ def _convolve(x: Tensor, kernel: tuple[Tensor, Tensor]) -> Tensor:
     return functional.relu(functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="reflect"), *kernel))
 
 
+def _within_range(kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """The 1x1 map from 128 channels to VGG19's 512, in coordinates of its 128-dimensional range.
+
+    Distances stay what they are among the 512, and Gram matrices are 16 times smaller.
+    """
+    basis, triangle = torch.linalg.qr(kernel[:, :, 0, 0])
+    return triangle[:, :, None, None].contiguous(), basis.T @ bias
+
+
 class Crops:
     """Random crops, each folder drawn equally often, a part of them disturbed.
 
-    Disturbed, because a Gatys iterate lies between photographs, paintings and noise, and the student must be right there too.
+    Disturbed, because a Gatys iterate lies between photographs, paintings and noise, and the student must be right
+    there too.
     """
 
     def __init__(self, folders: Sequence[Path], seed: int) -> None:
@@ -141,7 +158,7 @@ class Crops:
 
 
 def _training_pictures(folder: Path) -> list[Path]:
-    """The pictures of ``folder``, less those that an index.csv in it or beside it keeps for validation."""
+    """The pictures of `folder`, less those that an index.csv in it or beside it keeps for validation."""
     held_back: set[str] = set()
     for index in (folder / "index.csv", folder.parent / "index.csv"):
         if index.exists():
@@ -171,7 +188,9 @@ class Trainee(nn.Module):
 
 
 def _window(x: Tensor) -> Tensor:
-    """A corner of the largest layers: neighbours there are much alike, and all of them would cost as much as the student."""
+    """A corner of the largest layers: neighbours there are much alike, and all of them would cost as much as the
+    student.
+    """
     return x[..., :WINDOW, :WINDOW]
 
 
@@ -181,7 +200,9 @@ def _gram(x: Tensor) -> Tensor:
 
 
 def disagreement(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each layer, how far the activations and their Gram matrices are from the teacher's, as shares of its power."""
+    """For each layer, how far the activations and their Gram matrices are from the teacher's, as shares of its
+    power.
+    """
     shares = {}
     for name in LAYERS:
         target = wanted[name]
@@ -194,8 +215,8 @@ def disagreement(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[st
 class Muon:
     """Momentum whose step is made orthogonal, kernel by kernel: all directions of a kernel learn at one speed.
 
-    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with its Newton-Schulz coefficients.
-    torch.optim.Muon takes matrices only; kernels are four-dimensional.
+    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with its Newton-Schulz
+    coefficients. torch.optim.Muon takes matrices only; kernels are four-dimensional.
     """
 
     def __init__(self, kernels: Sequence[Tensor]) -> None:
@@ -222,48 +243,53 @@ def _orthogonal(x: Tensor) -> Tensor:
 
 
 class Iterates:
-    """Crops on their way to another crop's style, as the student sees style: a pool, some of which move on at each call.
+    """Crops on their way to another crop's style, as the student sees style: a pool, some of which move on at each
+    call.
 
-    Descending a network's own loss leads to pictures that fool this network; the student must be put right on just these.
+    Descending a network's own loss leads to pictures that fool this network; the student must be put right on just
+    these.
     """
 
     def __init__(self, trainee: Trainee, crops: Crops, seed: int) -> None:
         self.trainee, self.crops, self.random = trainee, crops, np.random.default_rng(seed)
-        self.pictures, self.goals = crops.batch(POOL), crops.batch(POOL)
+        self.pictures = crops.batch(POOL)
+        self.goals = [self._goal() for _ in range(POOL)]
         self.ages = self.random.integers(0, LIFE, POOL)
 
     def batch(self, size: int) -> Tensor:
         """(size, 3, CROP, CROP) float32, RGB, 0..1."""
         chosen = self.random.choice(POOL, size, replace=False)
         for old in chosen[self.ages[chosen] >= LIFE]:
-            self.pictures[old], self.goals[old] = self.crops.batch(2)
-            self.ages[old] = 0
+            self.pictures[old], self.goals[old], self.ages[old] = self.crops.batch(1)[0], self._goal(), 0
         self.ages[chosen] += 1
         picture = self.pictures[chosen].requires_grad_()
-        with torch.no_grad():
-            goals = {name: _gram(found) for name, found in self.trainee(self.goals[chosen]).items()}
-        loss = torch.stack([
-            ((_gram(found) - goals[name]).square().sum((1, 2)) / goals[name].square().sum((1, 2))).sum()
-            for name, found in self.trainee(picture).items()
-        ]).sum()  # fmt: skip
+        loss = torch.zeros(())
+        for name, found in self.trainee(picture).items():
+            goal = torch.cat([self.goals[index][name] for index in chosen])
+            loss = loss + ((_gram(found) - goal).square().sum((1, 2)) / goal.square().sum((1, 2))).sum()
         (slope,) = torch.autograd.grad(loss, picture)
         # Adam moves every pixel by about its rate, whatever the slope; so does the slope's sign.
         moved = (picture.detach() - STRIDE * float(self.random.random()) * slope.sign()).clamp(0, 1)
         self.pictures[chosen] = moved
         return moved
 
+    @torch.no_grad()
+    def _goal(self) -> dict[str, Tensor]:
+        return {name: _gram(found) for name, found in self.trainee(self.crops.batch(1)).items()}
 
-def rate(step: int, steps: int, peak: float) -> float:
-    """Linear warm-up over 100 steps, then half a cosine down to nothing."""
-    return peak * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+def rate(step: int, done: float, peak: float) -> float:
+    """Linear warm-up over 100 steps, and half a cosine down to nothing as the share of the work that is done nears 1."""
+    return peak * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 def export(trainee: Trainee, path: Path) -> None:
     """Write the encoder and, per layer, the metric of its head, as float16.
 
     A head W maps the student's activations s to the teacher's W s. With W = Q R, Q's columns orthonormal, distances
-    between activations W s, and between Gram matrices W (s s^T) W^T, equal those between R s and R (s s^T) R^T: so the small
-    square R is all of the head that a loss needs. R is scaled to unit mean diagonal; the losses do not depend on its scale.
+    between activations W s, and between Gram matrices W (s s^T) W^T, equal those between R s and R (s s^T) R^T: so
+    the small square R is all of the head that a loss needs. R is scaled to unit mean diagonal; the losses do not
+    depend on its scale.
     """
     arrays: dict[str, Tensor] = {}
     for name, convolution in trainee.encoder.convolutions.items():
@@ -290,8 +316,10 @@ def train(args: argparse.Namespace) -> None:
     crops = Crops(args.images, args.seed + start)
     iterates = Iterates(trainee, crops, args.seed + start)
     for step in range(start, args.steps):
+        spent = 0.0 if args.minutes is None else (time.monotonic() - begun) / (60 * args.minutes)
+        done = max(spent, step / args.steps)
         for group in optimiser.param_groups:
-            group["lr"] = rate(step, args.steps, args.rate)
+            group["lr"] = rate(step, done, args.rate)
         picture = torch.cat([crops.batch(args.batch - args.iterates), iterates.batch(args.iterates)])
         shares = disagreement(trainee(picture), teacher(picture))
         loss = torch.stack([feature + GRAM_SHARE * gram for feature, gram in shares.values()]).mean()
@@ -299,33 +327,40 @@ def train(args: argparse.Namespace) -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(others, 1.0)
         optimiser.step()
-        muon.step(rate(step, args.steps, args.kernel_rate))
+        muon.step(rate(step, done, args.kernel_rate))
         recent.append(torch.tensor([[f.item(), g.item()] for f, g in shares.values()]))
         if step % 50 == 49:
             means = torch.stack(recent).mean(0)
             row = "  ".join(f"{name[4:]} {f:.3f}/{g:.3f}" for name, (f, g) in zip(LAYERS, means.tolist(), strict=True))
             log.info("step %d  %.0f s  feature/gram disagreement: %s", step + 1, time.monotonic() - begun, row)
             recent.clear()
-        out_of_time = args.minutes is not None and time.monotonic() - begun > 60 * args.minutes
-        if (step + 1) % 250 == 0 or step + 1 == args.steps or out_of_time:
+        if (step + 1) % 250 == 0 or step + 1 == args.steps or spent >= 1:
             state = {"trainee": trainee.state_dict(), "step": step + 1}
             torch.save(state, checkpoint)
             export(trainee, args.out)
-        if out_of_time:
+        if spent >= 1:
             break
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--teachers", type=Path, required=True, help="folder with the two teacher files")
-    parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of pictures, each drawn equally often")
-    parser.add_argument("--out", type=Path, required=True, help="the .npz to write; the checkpoint lies beside it as .pt")
-    parser.add_argument("--steps", type=int, default=4000, help="steps in all; the rate falls to nothing at the last")
-    parser.add_argument("--minutes", type=float, help="stop after so long; --resume goes on")
+    parser.add_argument(
+        "--images", type=Path, nargs="+", required=True, help="folders of pictures, each drawn equally often"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the .npz to write; the checkpoint lies beside it as .pt"
+    )
+    parser.add_argument("--steps", type=int, default=4000, help="steps in all")
+    parser.add_argument("--minutes", type=float, help="end after so long, if that is before --steps")
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--iterates", type=int, default=3, help="how many of a batch are pictures the student itself painted")
+    parser.add_argument(
+        "--iterates", type=int, default=3, help="how many of a batch are pictures the student itself painted"
+    )
     parser.add_argument("--rate", type=float, default=4e-3, help="Adam's highest rate, for heads and biases")
-    parser.add_argument("--kernel-rate", type=float, default=0.02, help="Muon's highest rate, for the encoder's kernels")
+    parser.add_argument(
+        "--kernel-rate", type=float, default=0.02, help="Muon's highest rate, for the encoder's kernels"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")

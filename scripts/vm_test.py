@@ -1,12 +1,14 @@
 """The whole program on real V4L2 devices, in an emulated machine: a webcam in, a virtual camera out, a second reader.
 
-    scripts/vm_test.py --vm TOOL --style NAME [--real-mask] [--clip FILE] [--out DIR]
+    python scripts/vm_test.py --vm TOOL --style NAME [--real-mask] [--clip FILE] [--out DIR] [PHASE ...]
 
 TOOL is a program that runs a command on a kernel of its own, called as `TOOL -t SECONDS -o DIR -- COMMAND ...`: over
 this machine's files, with DIR as /out, the module v4l2loopback loadable from /mods, and the kernel's test webcam,
 vivid, as /dev/video0. Such a machine is slow, above all in floating point, so pictures are small and few, and the
 person's mask is a stand-in, the middle of the picture, unless --real-mask asks for the real network.
 
+The phases, all of them unless some are named: `fed` plays a clip into a device that the program takes as its webcam,
+`again` does so once more, `unplugged` pulls the webcam out and puts it back while the program runs, `doctor`.
 Ends with 0 when every check holds. DIR keeps the pictures that were read, the program's log and its report.
 """
 
@@ -28,6 +30,7 @@ import numpy.typing as npt
 
 WIDTH, HEIGHT, FPS = 320, 180, 5
 FED, VIRTUAL, WEBCAM = "/dev/video10", "/dev/video11", "/dev/video0"
+PHASES = ("fed", "again", "unplugged", "doctor")
 PICTURES = 3
 MIDDLE = np.s_[40:140, 110:210]
 """Where the stand-in mask sees a person."""
@@ -39,7 +42,7 @@ Pictures = npt.NDArray[np.uint8]
 
 def main() -> int:
     if sys.argv[1:2] == [INSIDE]:
-        return inside(sys.argv[2:])
+        return inside(sys.argv[2].split(","), sys.argv[3:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vm", type=Path, required=True, help="the program that runs a command in the machine")
     parser.add_argument("--style", required=True, help="a built-in style or a picture file")
@@ -48,8 +51,11 @@ def main() -> int:
     )
     parser.add_argument("--clip", type=Path, help="play this clip instead of the synthetic one")
     parser.add_argument("--out", type=Path, help="where the results go (default: a new temporary folder)")
-    parser.add_argument("--limit", type=int, default=900, help="seconds after which the machine is stopped")
+    parser.add_argument("phases", nargs="*", metavar="PHASE", help=f"{', '.join(PHASES)} (default: all)")
+    parser.add_argument("--limit", type=int, default=1800, help="seconds after which the machine is stopped")
     options = parser.parse_args()
+    if unknown := set(options.phases) - set(PHASES):
+        parser.error(f"got phase {', '.join(unknown)}, expected {', '.join(PHASES)}")
 
     out: Path = (options.out or Path(tempfile.mkdtemp(prefix="nbst-live-vm-"))).resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -58,7 +64,8 @@ def main() -> int:
     write_stand_in_mask(out / "stand_in.onnx")
     mask = [] if options.real_mask else ["--mask-model", str(OUT / "stand_in.onnx")]
     command = [options.vm, "-t", str(options.limit), "-o", out, "--", sys.executable, __file__, INSIDE]
-    status = subprocess.run([*command, "--style", options.style, *mask], check=False).returncode
+    command += [",".join(options.phases or PHASES), "--style", options.style, *mask]
+    status = subprocess.run(command, check=False).returncode
     print(f"results in {out}")
     if status:
         print(f"the machine ended with {status}", file=sys.stderr)
@@ -111,7 +118,7 @@ def judge(out: Path, clip: Pictures, truth: tuple[slice, slice] | None) -> int:
     from nbst_live.backdrop.privacy import RAW_LEVELS, RAW_SHARE
 
     ran = json.loads((out / "ran.json").read_text(encoding="utf-8"))
-    checks = {f"{name} ended well": status == 0 for name, status in ran.items()}
+    checks = {f"{phase} ended with {status}": status == 0 for phase, status in ran.items()}
     person = np.zeros((HEIGHT, WIDTH), bool)
     person[truth or MIDDLE] = True
     away = cv2.dilate(person.astype(np.uint8), np.ones((25, 25), np.uint8)) == 0
@@ -119,9 +126,9 @@ def judge(out: Path, clip: Pictures, truth: tuple[slice, slice] | None) -> int:
         # The real network follows the real outline: only the room's upper corners are surely room.
         away[:, WIDTH // 5 : -WIDTH // 5] = away[HEIGHT // 2 :] = False
     within = cv2.erode(person.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
-    for name in ("first", "again"):
-        pictures = [cv2.imread(str(path)) for path in sorted(out.glob(f"{name}_*.png"))]
-        checks[f"{name}: {PICTURES} pictures of {WIDTH}x{HEIGHT}"] = [p.shape for p in pictures] == [
+    for phase in {"fed", "again"} & ran.keys():
+        pictures = [cv2.imread(str(path)) for path in sorted(out.glob(f"{phase}_*.png"))]
+        checks[f"{phase}: {PICTURES} pictures of {WIDTH}x{HEIGHT}"] = [p.shape for p in pictures] == [
             (HEIGHT, WIDTH, 3)
         ] * PICTURES
         for index, picture in enumerate(pictures):
@@ -129,35 +136,46 @@ def judge(out: Path, clip: Pictures, truth: tuple[slice, slice] | None) -> int:
             nearest = difference[difference[:, within].mean(axis=(1, 2)).argmin()]
             kept = nearest[within].mean()
             raw = (nearest[away] <= RAW_LEVELS).all(axis=1).mean()
-            checks[f"{name} {index}: person differs by {kept:.1f} levels"] = bool(kept < SOURCE_LEVELS)
-            checks[f"{name} {index}: {raw:.1%} of the room is raw"] = bool(raw <= RAW_SHARE)
-    checks["unplugged: pictures go on after the webcam is back"] = len(list(out.glob("webcam_*.png"))) == PICTURES
+            checks[f"{phase} {index}: person differs by {kept:.1f} levels"] = bool(kept < SOURCE_LEVELS)
+            checks[f"{phase} {index}: {raw:.1%} of the room is raw"] = bool(raw <= RAW_SHARE)
+    if "unplugged" in ran:
+        checks["pictures go on once the webcam is back"] = len(list(out.glob("unplugged_*.png"))) == PICTURES
     print("\n".join(f"{'ok  ' if holds else 'FAIL'} {check}" for check, holds in checks.items()))
     return sum(not holds for holds in checks.values())
 
 
-def inside(options: list[str]) -> int:
+def inside(phases: list[str], options: list[str]) -> int:
     """Everything that happens within the machine."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a device that nobody writes to yet is no news
     # As a user's modprobe would: the second device shows readers one side at a time, as browsers want.
     subprocess.run(["rmmod", "v4l2loopback"], check=True)
     module = ["video_nr=10,11", "card_label=Fed,nbst-live", "exclusive_caps=0,1"]
     subprocess.run(["insmod", "/mods/v4l2loopback.ko", *module], check=True)
-    ran = {"doctor": run_doctor()}
+    ran: dict[str, int] = {}
     with feeding(np.load(OUT / "clip.npy")):
-        # Twice, for a virtual camera must be there again for the next run.
-        for name in ("first", "again"):
-            with running(name, FED, options, ran):
-                read_pictures(name)
-    with running("unplugged", WEBCAM, options, ran):
-        read_pictures("before")
-        driver = Path("/sys/bus/platform/drivers/vivid")
-        (driver / "unbind").write_text("vivid.0")
-        time.sleep(5)
-        (driver / "bind").write_text("vivid.0")
-        time.sleep(10)
-        read_pictures("webcam")
+        # Twice, for the virtual camera must be there again for the next run.
+        for phase in ("fed", "again"):
+            if phase in phases:
+                with running(phase, FED, options, ran) as program:
+                    read_pictures(phase, program)
+    if "unplugged" in phases:
+        with running("unplugged", WEBCAM, options, ran) as program:
+            read_pictures("plugged", program)
+            unplug_for(seconds=5)
+            read_pictures("unplugged", program)
+    if "doctor" in phases:
+        ran["doctor"] = run_doctor()
     (OUT / "ran.json").write_text(json.dumps(ran), encoding="utf-8")
     return 0
+
+
+def unplug_for(seconds: float) -> None:
+    """Pulls the webcam out, and puts it back; returns when what was on its way before is long through."""
+    driver = Path("/sys/bus/platform/drivers/vivid")
+    (driver / "unbind").write_text("vivid.0")
+    time.sleep(seconds)
+    (driver / "bind").write_text("vivid.0")
+    time.sleep(10)
 
 
 def run_doctor() -> int:
@@ -190,7 +208,7 @@ def feeding(clip: Pictures) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running(name: str, source: str, options: list[str], ran: dict[str, int]) -> Iterator[None]:
+def running(name: str, source: str, options: list[str], ran: dict[str, int]) -> Iterator[subprocess.Popen[bytes]]:
     """The program, from its start until it is interrupted as by Ctrl-C; its exit status goes to `ran`."""
     command = [sys.executable, "-m", "nbst_live", "--input", source, "--virtual-camera", "nbst-live", *options]
     command += ["--size", f"{WIDTH}x{HEIGHT}", "--fps", str(FPS), "--threads", "2", "--provider", "cpu", "--verbose"]
@@ -198,7 +216,7 @@ def running(name: str, source: str, options: list[str], ran: dict[str, int]) -> 
     with (OUT / f"{name}.log").open("w") as log:
         program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         try:
-            yield
+            yield program
         finally:
             program.send_signal(signal.SIGINT)
             try:
@@ -208,13 +226,13 @@ def running(name: str, source: str, options: list[str], ran: dict[str, int]) -> 
                 ran[name] = program.wait()
 
 
-def read_pictures(name: str, patience: float = 300.0) -> None:
+def read_pictures(name: str, program: subprocess.Popen[bytes], patience: float = 400.0) -> None:
     """Reads pictures from the virtual camera as any other program would, and saves them; as many as come in time."""
     deadline = time.monotonic() + patience
     index = 0
-    while index < PICTURES and time.monotonic() < deadline:
+    while index < PICTURES and time.monotonic() < deadline and program.poll() is None:
         camera = cv2.VideoCapture(VIRTUAL, cv2.CAP_V4L2)
-        while index < PICTURES and time.monotonic() < deadline:
+        while index < PICTURES and camera.isOpened():
             read, picture = camera.read()
             if not read:
                 break

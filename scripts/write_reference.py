@@ -9,8 +9,8 @@ from nbst_live.settings import GROUPS, Settings
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 INTRODUCTION = """# Settings
 
-Made by `scripts/write_reference.py` from `nbst_live/settings.py`. Every setting is an option of `nbst-live` and a key of the config
-file (`nbst-live --help` says where it lies); the command line wins. In the file a setting without a value is `true`:
+Made by `scripts/write_reference.py` from `nbst_live/settings.py`. Each setting is an option of `nbst-live` and a key of
+the config file (`nbst-live --help` says where it lies); the command line wins. In the file flags are `true` or `false`:
 
 ```toml
 style = ["starry.jpg", "ink"]

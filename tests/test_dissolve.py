@@ -11,7 +11,7 @@ def test_every_pixel_is_of_the_old_picture_or_the_new_one_at_every_moment():
     shares = []
     for moment in np.linspace(5.0, 6.0, 21):
         shown = screen.advance(moment)
-        assert (((shown == 10) | (shown == 200)).all())
+        assert ((shown == 10) | (shown == 200)).all()
         shares.append((shown == 200).mean())
     assert shares[0] == 0
     assert shares[-1] == 1

@@ -1,21 +1,21 @@
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
+from torch import Tensor
 
-torch = pytest.importorskip("torch")
-
-from nbst_live.errors import ModelError, SettingError, SolverError  # noqa: E402
-from nbst_live.gatys.features import CompactEncoder, load_encoder  # noqa: E402
-from nbst_live.gatys.losses import ContentLoss, StyleLoss, TotalVariationLoss, gram  # noqa: E402
-from nbst_live.gatys.palette import repaint  # noqa: E402
-from nbst_live.gatys.pictures import to_area_of, to_picture, to_tensor  # noqa: E402
-from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS, SolverSettings  # noqa: E402
-from nbst_live.gatys.solver import GatysSolver, Iterate, scales  # noqa: E402
-from nbst_live.stages import Picture  # noqa: E402
+from nbst_live.errors import ModelError, SettingError, SolverError
+from nbst_live.gatys.features import CompactEncoder, load_encoder
+from nbst_live.gatys.losses import ContentLoss, StyleLoss, TotalVariationLoss, gram
+from nbst_live.gatys.palette import repaint
+from nbst_live.gatys.pictures import to_area_of, to_picture, to_tensor
+from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS, SolverSettings
+from nbst_live.gatys.solver import GatysSolver, Iterate, scales
+from nbst_live.stages import Picture
 
 ENCODER = Path(__file__).parent.parent / "models" / "style-encoder.npz"
 WIDTH, HEIGHT = 96, 64
@@ -59,19 +59,19 @@ def painted(encoder: CompactEncoder, plate: Picture, style: Picture) -> list[Ite
     return list(GatysSolver(encoder, settings()).solve(plate, style))
 
 
-def test_gram_is_the_mean_outer_product():
+def test_gram_is_the_mean_outer_product() -> None:
     activations = torch.tensor([[1.0, 2.0, 3.0, 0.0], [0.0, 1.0, 0.0, 1.0]]).view(1, 2, 2, 2)
     assert torch.equal(gram(activations), torch.tensor([[14.0, 2.0], [2.0, 2.0]]) / 4)
 
 
-def test_guided_gram_reads_only_where_the_guide_is_one():
+def test_guided_gram_reads_only_where_the_guide_is_one() -> None:
     activations = torch.rand(1, 3, 4, 6)
     guide = torch.zeros(1, 1, 4, 6)
     guide[..., :3] = 1
     torch.testing.assert_close(gram(activations, guide), gram(activations[..., :3]))
 
 
-def test_metric_measures_the_distance_between_carried_activations():
+def test_metric_measures_the_distance_between_carried_activations() -> None:
     found, goal, metric = torch.rand(1, 3, 5, 5), torch.rand(1, 3, 5, 5), torch.rand(3, 3)
     carried = [torch.einsum("ij,njhw->nihw", metric, x) for x in (found, goal)]
     with_metric = StyleLoss(gram(goal), metric)(found), ContentLoss(goal, metric)(found)
@@ -80,14 +80,14 @@ def test_metric_measures_the_distance_between_carried_activations():
 
 
 @pytest.mark.parametrize("kind", [ContentLoss, StyleLoss])
-def test_losses_are_shares(kind: type[ContentLoss] | type[StyleLoss]):
+def test_losses_are_shares(kind: type[ContentLoss] | type[StyleLoss]) -> None:
     target = torch.rand(1, 3, 8, 8)
     loss = kind(target if kind is ContentLoss else gram(target))
     assert loss(target).item() == pytest.approx(0)
     assert loss(torch.zeros_like(target)).item() == pytest.approx(1)
 
 
-def test_nothing_outside_the_guide_is_moved():
+def test_nothing_outside_the_guide_is_moved() -> None:
     guide = torch.zeros(1, 1, 8, 8)
     guide[..., 4:] = 1
     target = torch.rand(1, 3, 8, 8)
@@ -99,23 +99,23 @@ def test_nothing_outside_the_guide_is_moved():
         assert found.grad[..., 4:].abs().max() > 0
 
 
-def test_total_variation_prefers_flat_to_noise():
+def test_total_variation_prefers_flat_to_noise() -> None:
     assert TotalVariationLoss()(torch.full((1, 3, 8, 8), 0.3)).item() == 0
     assert TotalVariationLoss()(torch.rand(1, 3, 8, 8)).item() > 0.05
 
 
-def test_pictures_survive_the_way_to_tensors_and_back(plate: Picture):
+def test_pictures_survive_the_way_to_tensors_and_back(plate: Picture) -> None:
     tensor = to_tensor(plate)
     assert tensor[0, 0, 60, 0].item() == pytest.approx(130 / 255)  # red comes first in a tensor, last in a picture
     np.testing.assert_array_equal(to_picture(tensor), plate)
 
 
-def test_a_painting_keeps_its_shape_when_brought_to_an_area():
+def test_a_painting_keeps_its_shape_when_brought_to_an_area() -> None:
     height, width = to_area_of(np.zeros((300, 200, 3), np.uint8), 64, 24).shape[:2]
     assert (width, height) == (32, 48)
 
 
-def test_repaint_takes_the_paintings_colours():
+def test_repaint_takes_the_paintings_colours() -> None:
     random = np.random.default_rng(0)
     plate = random.integers(60, 120, (40, 60, 3)).astype(np.uint8)
     painting = random.normal((150, 90, 60), (20, 10, 30), (50, 50, 3)).clip(0, 255).astype(np.uint8)
@@ -125,32 +125,32 @@ def test_repaint_takes_the_paintings_colours():
     np.testing.assert_allclose(found.std(0), goal.std(0), rtol=0.05)
 
 
-def test_repaint_of_a_plain_plate_is_a_plain_picture_of_the_paintings_colour(style: Picture):
+def test_repaint_of_a_plain_plate_is_a_plain_picture_of_the_paintings_colour(style: Picture) -> None:
     found = repaint(np.full((8, 8, 3), 77, np.uint8), style)
     assert np.ptp(found.reshape(-1, 3), axis=0).max() == 0
     np.testing.assert_allclose(found[0, 0], style.reshape(-1, 3).mean(0), atol=1)
 
 
-def test_encoder_gives_the_layers_at_their_strides(encoder: CompactEncoder):
+def test_encoder_gives_the_layers_at_their_strides(encoder: CompactEncoder) -> None:
     found = encoder.extract(torch.rand(1, 3, 64, 96), (*STYLE_LAYERS, CONTENT_LAYER))
     assert {name: tuple(found[name].shape[2:]) for name in found} == {
         "relu1_1": (64, 96), "relu2_1": (32, 48), "relu3_1": (16, 24), "relu4_1": (8, 12), "relu4_2": (8, 12), "relu5_1": (4, 6),
     }  # fmt: skip
 
 
-def test_encoder_has_a_metric_for_each_layer_that_losses_read(encoder: CompactEncoder):
+def test_encoder_has_a_metric_for_each_layer_that_losses_read(encoder: CompactEncoder) -> None:
     for layer, found in encoder.extract(torch.rand(1, 3, 32, 32), (*STYLE_LAYERS, CONTENT_LAYER)).items():
         metric = encoder.metric(layer)
         assert metric is not None
         assert metric.shape == (found.shape[1], found.shape[1])
 
 
-def test_encoder_says_which_layer_it_lacks(encoder: CompactEncoder):
+def test_encoder_says_which_layer_it_lacks(encoder: CompactEncoder) -> None:
     with pytest.raises(ModelError, match="relu9_9"):
         encoder.extract(torch.rand(1, 3, 32, 32), ["relu9_9"])
 
 
-def test_a_file_that_is_no_encoder_is_refused(tmp_path: Path):
+def test_a_file_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("not an encoder")
     np.savez(tmp_path / "other.npz", weights=np.zeros(3))
     for path in (tmp_path / "text.npz", tmp_path / "other.npz", tmp_path / "missing.npz"):
@@ -165,38 +165,38 @@ def test_a_file_that_is_no_encoder_is_refused(tmp_path: Path):
         {"device": "tpu"}, {"layer_weights": (1.0,)}, {"layer_weights": (0.0,) * 5},
     ],
 )  # fmt: skip
-def test_settings_out_of_range_are_refused(wrong: dict[str, object]):
+def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(SettingError):
         settings(**wrong)
 
 
-def test_strength_trades_content_for_style():
+def test_strength_trades_content_for_style() -> None:
     assert settings(strength=0.9).alpha < settings(strength=0.5).alpha < settings(strength=0.1).alpha
     assert settings(strength=0.5).alpha == pytest.approx(settings().content_weight)
 
 
-def test_scales_go_up_to_the_size_and_keep_the_shape():
+def test_scales_go_up_to_the_size_and_keep_the_shape() -> None:
     plan = scales(1280, 720, 640, 100, warm=False)
     assert plan[-1][:2] == (640, 360)
     assert len(plan) > 2
-    assert all(coarse.width < fine.width for coarse, fine in zip(plan, plan[1:], strict=False))
+    assert all(coarse.width < fine.width for coarse, fine in pairwise(plan))
     assert all(scale.width / scale.height == pytest.approx(16 / 9, rel=0.02) for scale in plan)
     assert sum(scale.steps for scale in plan) == pytest.approx(100, abs=len(plan))
 
 
-def test_a_warm_start_leaves_the_coarse_scales_out():
+def test_a_warm_start_leaves_the_coarse_scales_out() -> None:
     cold, warm = scales(1280, 720, 640, 100, warm=False), scales(1280, 720, 640, 100, warm=True)
     assert [scale[:2] for scale in warm] == [scale[:2] for scale in cold[-len(warm) :]]
     assert len(warm) < len(cold)
 
 
-def test_iterates_count_up_and_the_loss_comes_down(painted: list[Iterate]):
+def test_iterates_count_up_and_the_loss_comes_down(painted: list[Iterate]) -> None:
     assert [iterate.step for iterate in painted] == list(range(1, painted[-1].steps + 1))
     assert painted[-1].total < 0.5 * painted[0].total
     assert painted[-1].style < 0.3 * painted[0].style
 
 
-def test_a_picture_asked_for_late_is_still_that_steps(encoder: CompactEncoder, plate: Picture, style: Picture):
+def test_a_picture_asked_for_late_is_still_that_steps(encoder: CompactEncoder, plate: Picture, style: Picture) -> None:
     early = [iterate.picture for iterate in islice(GatysSolver(encoder, settings()).solve(plate, style), 3)]
     late = list(islice(GatysSolver(encoder, settings()).solve(plate, style), 3))
     for iterate, picture in zip(late, early, strict=True):
@@ -205,14 +205,14 @@ def test_a_picture_asked_for_late_is_still_that_steps(encoder: CompactEncoder, p
 
 def test_the_same_seed_gives_the_same_picture(
     encoder: CompactEncoder, plate: Picture, style: Picture, painted: list[Iterate]
-):
+) -> None:
     again = last(GatysSolver(encoder, settings()).solve(plate, style)).picture
     other = last(GatysSolver(encoder, settings(seed=1)).solve(plate, style)).picture
     np.testing.assert_array_equal(again, painted[-1].picture)
     assert np.abs(other.astype(int) - again).max() > 0
 
 
-def test_the_room_is_recognisable_and_yet_no_longer_shown(plate: Picture, painted: list[Iterate]):
+def test_the_room_is_recognisable_and_yet_no_longer_shown(plate: Picture, painted: list[Iterate]) -> None:
     picture = painted[-1].picture
     assert picture.shape == plate.shape
     assert picture.dtype == np.uint8
@@ -222,7 +222,9 @@ def test_the_room_is_recognisable_and_yet_no_longer_shown(plate: Picture, painte
     assert near.mean() < 0.05
 
 
-def test_a_stronger_setting_comes_nearer_to_the_painting(encoder: CompactEncoder, plate: Picture, style: Picture):
+def test_a_stronger_setting_comes_nearer_to_the_painting(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
     weak, strong = (last(GatysSolver(encoder, settings(strength=s)).solve(plate, style)) for s in (0.1, 1.0))
     assert strong.style < weak.style
     assert strong.content > weak.content
@@ -230,7 +232,7 @@ def test_a_stronger_setting_comes_nearer_to_the_painting(encoder: CompactEncoder
 
 def test_a_warm_start_reaches_the_loss_in_fewer_steps(
     encoder: CompactEncoder, plate: Picture, style: Picture, painted: list[Iterate]
-):
+) -> None:
     goal = painted[-1].total * 1.5
     changed = plate.copy()
     changed[30:40, 60:70] = 20
@@ -240,7 +242,7 @@ def test_a_warm_start_reaches_the_loss_in_fewer_steps(
     assert warm < cold
 
 
-def test_outside_the_guide_the_start_stays(encoder: CompactEncoder, plate: Picture, style: Picture):
+def test_outside_the_guide_the_start_stays(encoder: CompactEncoder, plate: Picture, style: Picture) -> None:
     guide = np.ones((HEIGHT, WIDTH), np.float32)
     guide[:, :32] = 0
     start = np.full_like(plate, 128)
@@ -249,7 +251,9 @@ def test_outside_the_guide_the_start_stays(encoder: CompactEncoder, plate: Pictu
     assert np.abs(picture[:, 32:].astype(int) - 128).mean() > 2
 
 
-def test_gradients_are_on_between_steps_as_the_caller_left_them(encoder: CompactEncoder, plate: Picture, style: Picture):
+def test_gradients_are_on_between_steps_as_the_caller_left_them(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
     next(GatysSolver(encoder, settings()).solve(plate, style))
     assert torch.is_grad_enabled()
 
@@ -260,19 +264,19 @@ class Broken:
     def __init__(self, encoder: CompactEncoder) -> None:
         self.encoder = encoder
 
-    def extract(self, picture: torch.Tensor, layers: tuple[str, ...]) -> dict[str, torch.Tensor]:
+    def extract(self, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         return {name: found * float("nan") for name, found in self.encoder.extract(picture, layers).items()}
 
-    def metric(self, layer: str) -> torch.Tensor | None:
+    def metric(self, layer: str) -> Tensor | None:
         return self.encoder.metric(layer)
 
 
-def test_divergence_is_an_error_that_says_what_to_do(encoder: CompactEncoder, plate: Picture, style: Picture):
+def test_divergence_is_an_error_that_says_what_to_do(encoder: CompactEncoder, plate: Picture, style: Picture) -> None:
     with pytest.raises(SolverError, match="learning rate"):
         next(GatysSolver(Broken(encoder), settings()).solve(plate, style))
 
 
-def test_any_size_of_plate_and_painting_can_be_painted(encoder: CompactEncoder):
+def test_any_size_of_plate_and_painting_can_be_painted(encoder: CompactEncoder) -> None:
     random = np.random.default_rng(0)
     plate, painting = (random.integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((37, 61), (51, 19)))
     found: npt.NDArray[np.uint8] = last(GatysSolver(encoder, settings(steps=2)).solve(plate, painting)).picture

@@ -27,7 +27,8 @@ def test_it_averages_the_cameras_noise(rng):
     room = np.full((HEIGHT, WIDTH, 3), 100, np.float32)
     plate = Plate(WIDTH, HEIGHT)
     for _ in range(30):
-        plate.add(np.clip(room + rng.normal(0, 6, room.shape), 0, 255).astype(np.uint8), np.zeros((72, 128), np.float32))
+        noisy = np.clip(room + rng.normal(0, 6, room.shape), 0, 255).astype(np.uint8)
+        plate.add(noisy, np.zeros((72, 128), np.float32))
     assert plate.picture().astype(np.float32).std() < 3
 
 

@@ -48,13 +48,13 @@ def test_auto_goes_on_to_the_next_and_says_what_was_refused():
 
 def test_a_provider_asked_for_by_name_that_is_not_there_is_an_error():
     runtime = FakeRuntime([CPU])
-    with pytest.raises(ProviderError, match="--provider cuda: this onnxruntime has only cpu; pip install"):
+    with pytest.raises(ProviderError, match=r"--provider cuda: this onnxruntime has only cpu; pip install"):
         open_on(runtime, "cuda")
     assert runtime.tried == []
 
 
 def test_a_provider_asked_for_by_name_that_fails_is_an_error_with_its_reason():
-    with pytest.raises(ProviderError, match="cuda failed to start: .*libnvinfer"):
+    with pytest.raises(ProviderError, match=r"cuda failed to start: .*libnvinfer"):
         open_on(FakeRuntime([CUDA, CPU], raising=[CUDA]), "cuda")
 
 

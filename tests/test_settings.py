@@ -1,12 +1,15 @@
+import subprocess
+import sys
+
 import pytest
 
-from nbst_live import cli
+from nbst_live import cli, options
 from nbst_live.errors import SettingError
 from nbst_live.settings import Settings, config_path, from_options, read_config
 
 
 def settings(*arguments: str) -> Settings:
-    return cli.settings_of(cli.live_parser().parse_args(arguments))
+    return options.settings_of(cli.live_parser().parse_args(arguments))
 
 
 def test_the_command_line_wins_over_the_config_file_and_that_over_the_default():
@@ -71,3 +74,11 @@ def test_a_wrong_config_file_names_itself_and_the_key(tmp_path, text, message):
 
 def test_no_config_file_is_no_error(tmp_path):
     assert read_config(tmp_path / "none.toml") == {}
+
+
+def test_the_reference_is_what_the_script_writes(repository):
+    code = "import write_reference; print(write_reference.reference(), end='')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository / "scripts", capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert (repository / "docs" / "settings.md").read_text(encoding="utf-8") == done.stdout

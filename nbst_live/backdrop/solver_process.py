@@ -24,6 +24,7 @@ from nbst_live.backdrop.job import Failed, Job, Progress, Taken
 from nbst_live.backdrop.plate import fill
 from nbst_live.errors import NbstError
 from nbst_live.gatys.settings import SolverSettings
+from nbst_live.logs import start_log
 from nbst_live.models import find, verify
 from nbst_live.pictures import read_picture
 from nbst_live.stages import Picture
@@ -42,8 +43,9 @@ def serve(connection: Connection, plate: Any, picture: Any, size: tuple[int, int
     """The process's main function: does jobs until it is told None or the live process is gone."""
     # Ctrl-C reaches the whole group of processes; the live one decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Threads that spin while they wait for one another would take the live loop's cores; torch reads this when it loads.
+    # Threads that spin while they wait for one another would take the live loop's cores; torch reads this at import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    start_log(to_terminal=False, name="solver")
     _die_with_parent()
     _lower_priority(niceness)
     try:

@@ -55,8 +55,8 @@ class SolverWorker(Closable):
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process is not None and self._process.is_alive()
+        """Whether the process runs and can still be spoken to."""
+        return self._connection is not None and self._process.is_alive()
 
     def submit(self, plate: Picture, known: Matte, **job: Any) -> int:
         """Gives the solver a new plate and job (fields of Job but `number`); returns the job's number.

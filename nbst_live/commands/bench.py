@@ -25,11 +25,11 @@ from nbst_live.backdrop.job import Progress
 from nbst_live.backdrop.still import paint
 from nbst_live.capture.jpegs import JpegSource
 from nbst_live.capture.synthetic import SyntheticClip
-from nbst_live.cli import add_settings, settings_of
 from nbst_live.commands.progress import bar
 from nbst_live.errors import NbstError, SolverError
 from nbst_live.logs import start_log
 from nbst_live.models import builtin_styles
+from nbst_live.options import add_settings, settings_of
 from nbst_live.pictures import open_style
 from nbst_live.pipeline import Counts
 from nbst_live.report import memory_mb, process_start, write_report

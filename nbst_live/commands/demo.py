@@ -10,12 +10,12 @@ import numpy as np
 
 from nbst_live.capture.clip import ClipSource
 from nbst_live.capture.synthetic import SyntheticClip
-from nbst_live.cli import add_settings, settings_of
 from nbst_live.commands import render
 from nbst_live.commands.progress import bar
 from nbst_live.errors import InputError
 from nbst_live.logs import start_log
 from nbst_live.models import builtin_styles
+from nbst_live.options import add_settings, settings_of
 from nbst_live.pictures import write_picture
 from nbst_live.sinks.recorder import Recorder
 from nbst_live.stages import Picture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from nbst_live import __version__, app
+from nbst_live import app
 from nbst_live.backdrop.cache import cache_folder
 from nbst_live.capture.devices import list_cameras
 from nbst_live.errors import NbstError
@@ -14,6 +14,7 @@ from nbst_live.logs import log_path
 from nbst_live.models import ModelRecord, StyleRecord, load_manifest, verify
 from nbst_live.settings import Settings, config_path
 from nbst_live.sinks.virtual_camera import LABEL, VirtualCameraSink, virtual_cameras
+from nbst_live.version import __version__
 
 PROBE_SIZE = (1280, 720)
 HARDWARE_ENCODERS = ("h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox", "h264_amf", "h264_mf")

@@ -10,13 +10,13 @@ from nbst_live import app
 from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.still import paint
 from nbst_live.backdrop.worker import SolverWorker
-from nbst_live.cli import add_settings, settings_of
 from nbst_live.commands.progress import Interruption, PaintingBar
 from nbst_live.commands.trace import Trace
 from nbst_live.composite import Compositor
 from nbst_live.errors import InputError, SettingError
 from nbst_live.logs import start_log
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.options import add_settings, settings_of
 from nbst_live.pictures import Style, cover, open_style, read_picture, write_picture
 from nbst_live.settings import Settings
 from nbst_live.stages import Matte, Picture

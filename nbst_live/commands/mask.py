@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from nbst_live import app
-from nbst_live.cli import add_settings, settings_of
 from nbst_live.commands.progress import Interruption, bar
 from nbst_live.errors import InputError, PictureError, SourceEnded, SourceStalled
 from nbst_live.logs import start_log
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.options import add_settings, settings_of
 from nbst_live.pictures import read_picture, write_picture
 from nbst_live.settings import Settings
 from nbst_live.sinks.recorder import GreyRecorder

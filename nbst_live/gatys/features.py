@@ -1,7 +1,8 @@
 """Named feature layers of a picture, and the compact VGG-like encoder that ships with the program.
 
-Gatys et al. (CVPR 2016, section 2) read VGG19. VGG19 is slow on a CPU and large to ship, so the program has an encoder of
-its own, distilled from VGG19 by ``scripts/distill_style.py``. Its layers bear VGG19's names and stand for VGG19's layers.
+Gatys et al. (CVPR 2016, section 2) read VGG19. VGG19 is slow on a CPU and large to ship, so the program has an
+encoder of its own, distilled from VGG19 by `scripts/distill_style.py`. Its layers bear VGG19's names and stand for
+VGG19's layers.
 """
 
 from collections.abc import Collection
@@ -28,16 +29,15 @@ receptive fields nearly the same, and leaves one thin convolution at full size, 
 """
 
 
-
 class Features(Protocol):
     """A network seen as named layers; the solver and its losses know nothing else about it."""
 
     def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """Return the activations of ``layers``.
+        """Return the activations of `layers`.
 
         Args:
             picture: (1, 3, h, w) float32, RGB, 0..1.
-            layers: names such as ``"relu3_1"``.
+            layers: names such as `"relu3_1"`.
 
         Returns:
             For each name, (1, c, h / s, w / s) float32, where s is the layer's stride.
@@ -48,7 +48,9 @@ class Features(Protocol):
         ...
 
     def metric(self, layer: str) -> Tensor | None:
-        """Return the (c, c) matrix that carries ``layer``'s activations to a space where distances count, None for identity."""
+        """Return the (c, c) matrix that carries `layer`'s activations to a space where distances count, None for
+        identity.
+        """
         ...
 
 
@@ -69,7 +71,7 @@ class CompactEncoder(nn.Module):
                 width = out
 
     def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """See ``Features.extract``; no layer deeper than the deepest of ``layers`` is computed."""
+        """See `Features.extract`; no layer deeper than the deepest of `layers` is computed."""
         unknown = set(layers) - {f"relu{name}" for name in self.convolutions}
         if unknown:
             known = ", ".join(f"relu{name}" for name in self.convolutions)
@@ -88,14 +90,14 @@ class CompactEncoder(nn.Module):
         return found
 
     def metric(self, layer: str) -> Tensor | None:
-        """See ``Features.metric``; the matrix turns a distance into what it would be between VGG19's activations."""
+        """See `Features.metric`; the matrix turns a distance into what it would be between VGG19's activations."""
         return self.metrics.get(layer)
 
 
 def load_encoder(path: Path, device: str = "cpu") -> CompactEncoder:
-    """Read the encoder from ``path``, an .npz as ``scripts/distill_style.py`` writes it.
+    """Read the encoder from `path`, an .npz as `scripts/distill_style.py` writes it.
 
-    Keys: ``conv1_1/weight`` (out, in, 3, 3), ``conv1_1/bias`` (out,), ``relu1_1/metric`` (c, c); float16.
+    Keys: `conv1_1/weight` (out, in, 3, 3), `conv1_1/bias` (out,), `relu1_1/metric` (c, c); float16.
 
     Raises:
         ModelError: the file is missing, unreadable, or holds other arrays than expected.
@@ -112,5 +114,7 @@ def load_encoder(path: Path, device: str = "cpu") -> CompactEncoder:
                     metric = torch.from_numpy(arrays[key].astype(np.float32))
                     encoder.metrics[key.removesuffix("/metric")] = metric.to(device)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f"cannot read the style encoder from {path}: {error}; install the program's models again") from error
+        raise ModelError(
+            f"cannot read the style encoder from {path}: {error}; install the program's models again"
+        ) from error
     return encoder.requires_grad_(False).eval().to(device=device, memory_format=torch.channels_last)

@@ -1,18 +1,20 @@
 """The three terms of the objective: content, style, total variation.
 
-Naive Background Style Transfer minimises J = alpha J_content + beta J_style over the picture, J_style a sum over layers with
-weights lambda; both terms are those of Gatys et al., "Image Style Transfer Using Convolutional Neural Networks" (CVPR 2016).
+Naive Background Style Transfer minimises J = alpha J_content + beta J_style over the picture, J_style a sum over
+layers with weights lambda; both terms are those of Gatys et al., "Image Style Transfer Using Convolutional Neural
+Networks" (CVPR 2016).
 
-Where we depart: every term is a share of its target's own power, so it is 1 when the picture has nothing of the target and 0 when
-it agrees. The papers' constants, 1/2 and 1 / (4 N^2 M^2), would leave the weights at the mercy of the network's scale and of
-how contrasty the painting is; with shares one set of weights fits every painting, layer and size.
+Where we depart: every term is a share of its target's own power, so it is 1 when the picture has nothing of the
+target and 0 when it agrees. The papers' constants, 1/2 and 1 / (4 N^2 M^2), would leave the weights at the mercy of
+the network's scale and of how contrasty the painting is; with shares one set of weights fits every painting, layer
+and size.
 
-Each term may be given a guide (Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017, section 4): a
-map, 1 where the term counts and 0 where it must neither read the picture nor move it. The papers' loss has none, and the person leaks
-into the background.
+Each term may be given a guide (Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", CVPR 2017,
+section 4): a map, 1 where the term counts and 0 where it must neither read the picture nor move it. The papers'
+loss has none, and the person leaks into the background.
 
-Activations are (1, c, h, w) float32; a guide is (1, 1, H, W) float32 in 0..1 at any size; a metric is (c, c) float32, see
-``Features.metric``; every loss is a scalar.
+Activations are (1, c, h, w) float32; a guide is (1, 1, H, W) float32 in 0..1 at any size; a metric is (c, c)
+float32, see `Features.metric`; every loss is a scalar.
 """
 
 import torch
@@ -61,7 +63,9 @@ class ContentLoss:
 
 
 class StyleLoss:
-    """Squared distance of one layer's Gram matrix to the painting's (Gatys et al. 2016, eq. 4), as a share of the latter's."""
+    """Squared distance of one layer's Gram matrix to the painting's (Gatys et al. 2016, eq. 4), as a share of the
+    latter's.
+    """
 
     def __init__(self, target: Tensor, metric: Tensor | None = None, guide: Tensor | None = None) -> None:
         self._target, self._metric, self._guide = carry(target, metric), metric, guide

@@ -1,4 +1,6 @@
-"""The objective at one scale: J = alpha J_content + beta J_style (Naive Background Style Transfer; Gatys et al. 2016, eq. 7)."""
+"""The objective at one scale: J = alpha J_content + beta J_style (Naive Background Style Transfer; Gatys et al.
+2016, eq. 7).
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +13,7 @@ from nbst_live.gatys.settings import SolverSettings
 
 
 class Losses(NamedTuple):
-    """Scalars: ``total`` is what is minimised, the others are shares, see ``losses``."""
+    """Scalars: `total` is what is minimised, the others are shares, see `losses`."""
 
     total: Tensor
     content: Tensor
@@ -30,7 +32,12 @@ class Objective:
     """
 
     def __init__(
-        self, features: Features, settings: SolverSettings, plate: Tensor, grams: Mapping[str, Tensor], guide: Tensor | None
+        self,
+        features: Features,
+        settings: SolverSettings,
+        plate: Tensor,
+        grams: Mapping[str, Tensor],
+        guide: Tensor | None,
     ) -> None:
         self._features, self._settings = features, settings
         layer = settings.content_layer
@@ -47,7 +54,9 @@ class Objective:
         settings = self._settings
         found = self._features.extract(picture, (*settings.style_layers, settings.content_layer))
         content = self._content(found[settings.content_layer])
-        style = sum((share * loss(found[layer]) for layer, (share, loss) in self._styles.items()), content.new_zeros(()))
+        style = sum(
+            (share * loss(found[layer]) for layer, (share, loss) in self._styles.items()), content.new_zeros(())
+        )
         total = settings.alpha * content + settings.style_weight * style
         if settings.tv_weight:
             total = total + settings.tv_weight * self._total_variation(picture)

@@ -9,8 +9,8 @@ Picture = npt.NDArray[np.uint8]
 def repaint(plate: Picture, painting: Picture) -> Picture:
     """The plate with the painting's mean colour and colour covariance, by the linear map that moves colours least.
 
-    Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer" (CVMP 2007), eq. 11:
-    T = A^-1/2 (A^1/2 B A^1/2)^1/2 A^-1/2 for covariances A and B.
+    Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer" (CVMP
+    2007), eq. 11: T = A^-1/2 (A^1/2 B A^1/2)^1/2 A^-1/2 for covariances A and B.
     """
     source = plate.reshape(-1, 3).astype(np.float32)
     target = painting.reshape(-1, 3).astype(np.float32)

@@ -35,10 +35,10 @@ def resize_tensor(tensor: Tensor, width: int, height: int) -> Tensor:
 
 
 def to_area_of(painting: Picture, width: int, height: int) -> Picture:
-    """The painting, its shape kept, at the area of a ``width`` by ``height`` picture.
+    """The painting, its shape kept, at the area of a `width` by `height` picture.
 
-    The strokes are then as large in the picture as they are in the painting seen beside it; fitting one side instead would make them
-    small or large as the shapes differ.
+    The strokes are then as large in the picture as they are in the painting seen beside it; fitting one side
+    instead would make them small or large as the shapes differ.
     """
     ratio = (width * height / (painting.shape[0] * painting.shape[1])) ** 0.5
     return resize(painting, max(1, round(painting.shape[1] * ratio)), max(1, round(painting.shape[0] * ratio)))

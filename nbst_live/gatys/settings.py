@@ -9,7 +9,7 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"
 
 DIAL_DECADES = 2.0
-"""How many powers of ten the dial ``strength`` moves the content weight from one end to the other."""
+"""How many powers of ten the dial `strength` moves the content weight from one end to the other."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Gatys' optimiser as a generator of iterates, coarse to fine.
 
-Gatys et al. (CVPR 2016) and Naive Background Style Transfer paint at one size. Here the picture is painted first at about 150 pixels,
-where a large stroke of the painting spans few of them and a step costs little, and then finer and finer, each size from the
-last (Gatys et al., CVPR 2017, section 6).
+Gatys et al. (CVPR 2016) and Naive Background Style Transfer paint at one size. Here the picture is painted first at
+about 150 pixels, where a large stroke of the painting spans few of them and a step costs little, and then finer and
+finer, each size from the last (Gatys et al., CVPR 2017, section 6).
 
-Further departures: the start and the content are the plate in the painting's colours, see ``palette``; what is shown is a
-running average of the iterates, which has less of Adam's noise than any one of them.
+Further departures: the start and the content are the plate in the painting's colours, see `palette`; what is shown
+is a running average of the iterates, which has less of Adam's noise than any one of them.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ class Iterate:
     Attributes:
         step: from 1.
         steps: of the whole run.
-        scale: (width, height) in pixels of this stage and of ``picture``.
+        scale: (width, height) in pixels of this stage and of `picture`.
         total: the objective.
         content: J_content, the share of the plate's power that is missing.
         style: J_style, likewise of the painting's.
@@ -84,7 +84,7 @@ class Average:
         self._weight = 0.0
 
     def add(self, picture: Tensor) -> Tensor:
-        """The average with ``picture`` in it: a new tensor, so that earlier ones stay as they were."""
+        """The average with `picture` in it: a new tensor, so that earlier ones stay as they were."""
         fresh = 1 - AVERAGE_DECAY
         self._sum = picture * fresh if self._sum is None else torch.add(self._sum * AVERAGE_DECAY, picture, alpha=fresh)
         self._weight = self._weight * AVERAGE_DECAY + fresh
@@ -92,7 +92,9 @@ class Average:
 
 
 class GatysSolver:
-    """Paints plates in the style of paintings. Lives in a process of its own: it sets that process's number of torch threads."""
+    """Paints plates in the style of paintings. Lives in a process of its own: it sets that process's number of
+    torch threads.
+    """
 
     def __init__(self, features: Features, settings: SolverSettings) -> None:
         torch.set_num_threads(settings.threads)
@@ -107,7 +109,7 @@ class GatysSolver:
         steps: int | None = None,
         guide: npt.NDArray[np.float32] | None = None,
     ) -> Iterator[Iterate]:
-        """Paint ``plate``; yields after every step, and may be left or paused between any two.
+        """Paint `plate`; yields after every step, and may be left or paused between any two.
 
         Args:
             plate: (h, w, 3) uint8 BGR, any size; painted at the settings' size, its shape kept.
@@ -120,7 +122,9 @@ class GatysSolver:
             SolverError: the objective is no longer a number.
         """
         begun, done = time.monotonic(), 0
-        plan = scales(plate.shape[1], plate.shape[0], self._settings.size, steps or self._settings.steps, start is not None)
+        plan = scales(
+            plate.shape[1], plate.shape[0], self._settings.size, steps or self._settings.steps, start is not None
+        )
         total_steps = sum(scale.steps for scale in plan)
         generator = torch.Generator().manual_seed(self._settings.seed)
         recoloured = repaint(plate, style)
@@ -191,7 +195,7 @@ class GatysSolver:
 
 
 def scales(width: int, height: int, size: int, steps: int, warm: bool) -> list[Scale]:
-    """The stages for a picture of this shape, coarsest first, each ``SCALE_RATIO`` finer; only the finest when warm."""
+    """The stages for a picture of this shape, coarsest first, each `SCALE_RATIO` finer; only the finest when warm."""
     longs = [float(size)]
     while longs[-1] / SCALE_RATIO >= COARSEST and not (warm and len(longs) == WARM_SCALES):
         longs.append(longs[-1] / SCALE_RATIO)

@@ -31,7 +31,7 @@ MIN_STEP = TICKS // 1000
 _SMPTE170M = 6
 """BT.601's matrix as H.264 numbers it (Rec. ITU-T H.264, table E-5)."""
 
-# What is written lies on the disk within about a second, and plays as far as it got when the process is killed. MP4
+# What is written lies on the disk within two seconds, and plays as far as it got when the process is killed. MP4
 # and MOV are written in fragments, and turned into an ordinary file when they are closed; the delayed header keeps
 # the first picture at 0 where the encoder reorders frames.
 _FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov"}
@@ -44,15 +44,14 @@ _AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "1000000"}
 
 
 class Recorder(Closable):
-    """A recording of BGR pictures of `width` x `height`: H.264 in .mp4, .mov or .mkv. An odd size is cut to an even
-    one.
+    """A recording of BGR pictures of `width` x `height` as H.264 in .mp4, .mov or .mkv; an odd size is cut to even.
 
     A thread encodes. With `live` the pictures it cannot keep up with are dropped and counted in `dropped`; without,
     `send` waits and every picture is written. Each picture is shown from its own `time`, counted from the first
     one's, so that a varying rate stays in step; `fps` sets the last one's length and how often the file can be
     sought, once a second. `audio_from` is the clip whose pictures are recorded: its sound is carried over, cut to the
     pictures' length. `quality` is x264's CRF, 0 (no loss) to 51. The file is safe against a crash but for its last
-    second or so. Raises SinkError when the file cannot be written.
+    two seconds. Raises SinkError when the file cannot be written.
     """
 
     def __init__(

@@ -1,0 +1,125 @@
+"""The privacy promise, on a clip with known alpha and a textured room: the raw room is in no frame that goes out.
+
+A raw-room frame is one in which more than 1 % of the pixels whose true alpha is 0 are within 8 grey levels of the
+source.
+"""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from nbst_live import models
+from nbst_live.backdrop.privacy import RAW_LEVELS, RAW_SHARE
+from nbst_live.backdrop.room import RoomBackdrop
+from nbst_live.backdrop.worker import SolverWorker
+from nbst_live.capture.synthetic import SyntheticClip
+from nbst_live.errors import MaskError
+from nbst_live.fakes import FakeSource
+from nbst_live.gatys.settings import SolverSettings
+from nbst_live.mask.masker import OnnxMasker
+from nbst_live.mask.matte import MatteRefiner
+from nbst_live.pictures import open_style
+from nbst_live.pipeline import Outputs, Pipeline, run
+from nbst_live.sinks.null import NullSink
+
+SIZE = (640, 360)
+FRAMES = 100
+CLIP = SyntheticClip(*SIZE, FRAMES)
+
+
+class FailingMasker(OnnxMasker):
+    """The real mask, that fails at some frames."""
+
+    fails: range = range(0)
+    calls = 0
+
+    def mask(self, picture):
+        self.calls += 1
+        if self.calls in self.fails:
+            raise MaskError("failed, as asked")
+        return super().mask(picture)
+
+
+class Witness(NullSink):
+    """Counts raw-room frames among those that it is sent, against the true alpha of the frame under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw: list[tuple[int, float]] = []
+
+    def send(self, picture, time):
+        super().send(picture, time)
+        index = min(self.taken, FRAMES) - 1
+        near = np.abs(picture.astype(np.int16) - CLIP.frame(index)).max(axis=2) <= RAW_LEVELS
+        share = near[CLIP.alpha(index) == 0].mean()
+        if share > RAW_SHARE:
+            self.raw.append((index, round(float(share), 4)))
+
+
+def wait_until(true) -> None:
+    deadline = time.monotonic() + 60
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def watch(*, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_painting=True) -> tuple[Witness, Pipeline]:
+    """The live way of 100 frames, the real mask and solver in it."""
+    witness = Witness()
+    settings = SolverSettings(steps=20, size=160, threads=1, strength=strength)
+    with (
+        SolverWorker(160, 90, niceness=0) as worker,
+        FailingMasker(models.find("person-fast"), SIZE, provider="cpu", threads=2) as masker,
+        RoomBackdrop(open_style("swirl"), SIZE, settings, worker, refresh=2.0) as backdrop,
+    ):
+        masker.fails, masker.calls = fails, 0
+        way = Pipeline(masker, MatteRefiner(), backdrop, SIZE)
+
+        def tick() -> bool:
+            if witness.taken == kill_at:
+                os.kill(worker.pid, signal.SIGKILL)
+            if wait_for_painting and witness.taken == 40:
+                wait_until(lambda: backdrop.latest() is not None and backdrop.painted_at is not None)
+            return True
+
+        run(FakeSource(CLIP.frame, frames=FRAMES, stalls=stalls), way, Outputs([witness]), tick)
+        if wait_for_painting:
+            assert backdrop.painted_at is not None, backdrop.state
+    return witness, way
+
+
+@pytest.mark.parametrize("strength", [0.6, 0.05])
+def test_the_first_100_frames_show_the_room_painted_or_not_at_all(strength):
+    witness, way = watch(strength=strength)
+    assert witness.raw == []
+    assert way.counts.with_person == FRAMES
+
+
+def test_a_mask_that_raises_shows_the_backdrop_alone():
+    witness, way = watch(fails=range(30, 60), wait_for_painting=False)
+    assert witness.raw == []
+    assert way.counts.mask_failures == 30
+
+
+def test_a_mask_that_raises_from_the_first_frame_on_shows_no_room():
+    witness, _ = watch(fails=range(200), wait_for_painting=False)
+    assert witness.raw == []
+
+
+def test_a_solver_that_dies_shows_no_room():
+    witness, _ = watch(kill_at=45)
+    assert witness.raw == []
+
+
+def test_a_source_that_stalls_shows_no_room():
+    witness, way = watch(stalls=range(50, 60), wait_for_painting=False)
+    assert way.counts.stalls == 10
+    assert witness.raw == []
+
+
+def test_the_witness_would_notice():
+    witness = Witness()
+    witness.send(CLIP.frame(0), 0.0)
+    assert witness.raw[0][1] > 0.9

@@ -1,0 +1,153 @@
+"""The solver's process for real: started, painting, killed, orphaned."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from nbst_live.backdrop.job import Failed, Progress
+from nbst_live.backdrop.privacy import painted
+from nbst_live.backdrop.still import paint
+from nbst_live.backdrop.worker import SolverWorker
+from nbst_live.capture.drawn_room import draw_room
+from nbst_live.errors import SolverError
+from nbst_live.gatys.settings import SolverSettings
+from nbst_live.pictures import Style, open_style
+
+SIZE = (128, 72)
+ROOM = draw_room(*SIZE)
+KNOWN = np.full((72, 128), 255, np.uint8)
+SETTINGS = SolverSettings(steps=12, size=128, threads=1)
+PATIENCE = 120.0
+
+
+@pytest.fixture
+def worker():
+    with SolverWorker(*SIZE, niceness=0) as worker:
+        yield worker
+
+
+@pytest.fixture
+def style() -> Style:
+    return open_style("swirl")
+
+
+def until(worker: SolverWorker, wanted) -> list:
+    """What the solver says, up to the first message for which `wanted` is true."""
+    said, deadline = [], time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        worker.wait(1.0)
+        for message in worker.poll():
+            said.append(message)
+            if isinstance(message, Progress) and message.published:
+                worker.take()
+            if wanted(message):
+                return said
+    pytest.fail(f"nothing of the kind within {PATIENCE:.0f} s; heard {said[-3:]}")
+
+
+def test_it_paints_a_room_and_says_every_step(worker, style):
+    heard = []
+    picture = paint(worker, ROOM, KNOWN, style, SETTINGS, lambda progress, _: heard.append(progress))
+    assert [progress.step for progress in heard] == list(range(1, heard[-1].steps + 1))
+    assert heard[-1].final
+    assert picture.shape == ROOM.shape
+    assert painted(picture, ROOM)
+
+
+def test_the_same_seed_paints_the_same_picture_in_another_process(style):
+    pictures = []
+    for _ in range(2):
+        with SolverWorker(*SIZE, niceness=0) as worker:
+            pictures.append(paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None))
+    assert (pictures[0] == pictures[1]).all()
+
+
+def test_a_newer_job_ends_the_one_under_way(worker, style):
+    long = SolverSettings(steps=5000, size=128, threads=1)
+    worker.submit(ROOM, KNOWN, style=style.path, settings=long)
+    until(worker, lambda message: message.step >= 3)
+    number = worker.submit(ROOM, KNOWN, style=style.path, settings=SETTINGS)
+    said = until(worker, lambda message: message.final)
+    assert {message.number for message in said} == {number}
+
+
+def test_pictures_wait_in_the_mailbox_until_they_are_taken(worker, style):
+    worker.submit(ROOM, KNOWN, style=style.path, settings=SETTINGS)
+    published, deadline = 0, time.monotonic() + PATIENCE
+    while published == 0 and time.monotonic() < deadline:
+        worker.wait(0.5)
+        published += sum(message.published for message in worker.poll())
+    time.sleep(1.0)
+    assert published + sum(message.published for message in worker.poll()) == 1
+    worker.take()
+    said = until(worker, lambda message: message.final)
+    assert said[-1].published
+
+
+def test_a_style_that_vanished_is_a_failure_of_the_job_and_the_next_one_works(worker, style, tmp_path):
+    worker.submit(ROOM, KNOWN, style=tmp_path / "gone.jpg", settings=SETTINGS)
+    failed = until(worker, lambda message: isinstance(message, Failed))[-1]
+    assert "does not exist" in failed.reason
+    worker.submit(ROOM, KNOWN, style=style.path, settings=SETTINGS)
+    assert until(worker, lambda message: isinstance(message, Progress) and message.final)
+
+
+def test_a_killed_solver_is_noticed_and_can_be_started_again(worker, style):
+    worker.submit(ROOM, KNOWN, style=style.path, settings=SolverSettings(steps=5000, size=128, threads=1))
+    until(worker, lambda message: message.step >= 2)
+    os.kill(worker.pid, signal.SIGKILL)
+    assert isinstance(until(worker, lambda message: isinstance(message, Failed))[-1], Failed)
+    assert not worker.alive
+    worker.start()
+    assert painted(paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None), ROOM)
+
+
+def test_painting_with_a_solver_that_dies_is_an_error(worker, style):
+    def kill(progress, _picture):
+        if progress.step == 2:
+            os.kill(worker.pid, signal.SIGKILL)
+
+    with pytest.raises(SolverError, match="the solver's process ended"):
+        paint(worker, ROOM, KNOWN, style, SolverSettings(steps=5000, size=128, threads=1), kill)
+
+
+def test_when_the_live_process_is_killed_the_solver_ends_and_leaves_no_shared_memory():
+    shared = Path("/dev/shm")
+    before = set(shared.iterdir()) if shared.is_dir() else set()
+    code = (
+        "import sys, time; from nbst_live.backdrop.worker import SolverWorker\n"
+        f"worker = SolverWorker({SIZE[0]}, {SIZE[1]}, niceness=0); print(worker.pid, flush=True); time.sleep(600)"
+    )
+    live = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    solver = psutil.Process(int(live.stdout.readline()))
+    live.kill()
+    live.wait()
+    live.stdout.close()
+    solver.wait(timeout=PATIENCE)
+    if before:
+        assert set(shared.iterdir()) <= before
+
+
+def test_a_script_without_a_main_guard_can_use_it(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from nbst_live.backdrop.worker import SolverWorker\n"
+        f"with SolverWorker({SIZE[0]}, {SIZE[1]}, niceness=0) as worker:\n    print(worker.alive)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
+def test_torch_is_loaded_in_the_solvers_process_alone():
+    code = (
+        "import sys, nbst_live.app, nbst_live.filter, nbst_live.commands.bench, nbst_live.backdrop.solver_process\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
