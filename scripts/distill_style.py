@@ -4,10 +4,7 @@ The student, `nbst_live.gatys.features.CompactEncoder`, starts from random weigh
 carries its activations to the teacher's width; the heads are thrown away afterwards, but for the metric they define
 (see `export`).
 
-The teacher is a hybrid of two public networks, both expected in `--teachers`:
-`vgg19_block1to3.npz`       VGG19 up to relu3_1 (Simonyan and Zisserman 2015; Oxford VGG, CC BY 4.0);
-`vgg19_16x_encoder5.pth`    VGG19 compressed 16 times, relu4_1 to relu5_1 (Wang et al., Collaborative Distillation,
-                              CVPR 2020; MIT).
+The teacher is VGG19, see style_teacher.py, whose two files are expected in `--teachers`.
 
     python scripts/distill_style.py --teachers DIR --images DIR DIR... --out models/style-encoder.npz --steps 4000
 """
@@ -24,8 +21,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from style_teacher import WIDTHS, Teacher
 from torch import Tensor, nn
-from torch.nn import functional
 
 from nbst_live.gatys.features import CompactEncoder
 from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS
@@ -34,80 +31,12 @@ CROP = 96
 WINDOW = 24
 GRAM_SHARE = 0.3
 POOL, LIFE, STRIDE = 48, 40, 0.03
-TEACHER_WIDTHS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 128, "relu4_2": 128, "relu5_1": 128}
-TEACHER_SCALES = {"relu1_1": 50.0, "relu2_1": 200.0, "relu3_1": 300.0, "relu4_1": 2.0, "relu4_2": 3.0, "relu5_1": 2.0}
 LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 
+Colours = npt.NDArray[np.float32]
+
 log = logging.getLogger("distill")
-
-
-class Teacher:
-    """The two teachers seen as one. Pictures are (n, 3, h, w) float32, RGB, 0..1; activations come at about unit
-    power.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        with np.load(folder / "vgg19_block1to3.npz") as arrays:
-            self.vgg = {
-                key: (
-                    _channels_last(arrays[f"{key}/kernel"].transpose(3, 2, 0, 1)),
-                    torch.from_numpy(arrays[f"{key}/bias"]),
-                )
-                for key in ("block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2", "block3_conv1")
-            }
-        state = torch.load(folder / "vgg19_16x_encoder5.pth", map_location="cpu", weights_only=False)["model"]
-        self.small = {
-            key.removesuffix(".weight"): (_channels_last(value), state[key.replace("weight", "bias")])
-            for key, value in state.items()
-            if key.endswith(".weight")
-        }
-        self.wide = {name: _within_range(*self.small[f"conv{name}_aux"]) for name in ("41", "51")}
-
-    @torch.no_grad()
-    def __call__(self, picture: Tensor) -> dict[str, Tensor]:
-        # Half the bits lose nothing that a student could learn, and are more than twice as fast.
-        with torch.autocast("cpu", torch.bfloat16):
-            found = {**self._shallow(picture), **self._deep(picture)}
-        return {name: _window(value).float() / TEACHER_SCALES[name] for name, value in found.items()}
-
-    def _shallow(self, picture: Tensor) -> dict[str, Tensor]:
-        x = picture.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
-        first = _convolve(x, self.vgg["block1_conv1"])
-        x = functional.max_pool2d(_convolve(first, self.vgg["block1_conv2"]), 2)
-        second = _convolve(x, self.vgg["block2_conv1"])
-        x = functional.max_pool2d(_convolve(second, self.vgg["block2_conv2"]), 2)
-        return {"relu1_1": first, "relu2_1": second, "relu3_1": _convolve(x, self.vgg["block3_conv1"])}
-
-    def _deep(self, picture: Tensor) -> dict[str, Tensor]:
-        x = functional.conv2d(picture, *self.small["conv0"])
-        found = {}
-        for name in ("11", "12", "21", "22", "31", "32", "33", "34", "41", "42", "43", "44", "51"):
-            x = _convolve(x, self.small[f"conv{name}"])
-            if name == "42":
-                found["relu4_2"] = x
-            if name in ("41", "51"):
-                found[f"relu{name[0]}_1"] = functional.conv2d(x, *self.wide[name])
-            if name in ("12", "22", "34", "44"):
-                x = functional.max_pool2d(x, 2)
-        return found
-
-
-def _channels_last(array: npt.NDArray[np.float32] | Tensor) -> Tensor:
-    return torch.as_tensor(np.asarray(array)).contiguous(memory_format=torch.channels_last)
-
-
-def _convolve(x: Tensor, kernel: tuple[Tensor, Tensor]) -> Tensor:
-    return functional.relu(functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="reflect"), *kernel))
-
-
-def _within_range(kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """The 1x1 map from 128 channels to VGG19's 512, in coordinates of its 128-dimensional range.
-
-    Distances stay what they are among the 512, and Gram matrices are 16 times smaller.
-    """
-    basis, triangle = torch.linalg.qr(kernel[:, :, 0, 0])
-    return triangle[:, :, None, None].contiguous(), basis.T @ bias
 
 
 class Crops:
@@ -127,7 +56,7 @@ class Crops:
         picture = torch.from_numpy(crops[..., ::-1].transpose(0, 3, 1, 2).copy())
         return picture.contiguous(memory_format=torch.channels_last)
 
-    def _crop(self) -> npt.NDArray[np.float32]:
+    def _crop(self) -> Colours:
         paths = self.folders[self.random.integers(len(self.folders))]
         picture = cv2.imread(str(paths[self.random.integers(len(paths))]))
         height, width = picture.shape[:2]
@@ -139,18 +68,18 @@ class Crops:
         way = cv2.INTER_AREA if side > CROP else cv2.INTER_LINEAR
         return cv2.resize(np.ascontiguousarray(crop), (CROP, CROP), interpolation=way).astype(np.float32) / 255
 
-    def _disturbed(self) -> npt.NDArray[np.float32]:
+    def _disturbed(self) -> Colours:
         crop, chance = self._crop(), self.random.random(3)
         if chance[0] < 0.3:
             crop = crop + self._noise(0.5) * (self._crop() - crop)
         if chance[1] < 0.3:
-            mix = np.eye(3, dtype=np.float32) + self.random.normal(0, 0.3, (3, 3)).astype(np.float32)
-            crop = (crop - 0.5) @ mix + 0.5 + self.random.normal(0, 0.1, 3).astype(np.float32)
+            mix = np.eye(3) + self.random.normal(0, 0.3, (3, 3))
+            crop = ((crop - 0.5) @ mix + 0.5 + self.random.normal(0, 0.1, 3)).astype(np.float32)
         if chance[2] < 0.4:
-            crop = crop + (self._noise(self.random.uniform(0, 0.3)) - 0.5)
+            crop = crop + self._noise(self.random.uniform(0, 0.3)) - 0.5
         return np.clip(crop, 0, 1).astype(np.float32)
 
-    def _noise(self, contrast: float) -> npt.NDArray[np.float32]:
+    def _noise(self, contrast: float) -> Colours:
         """Noise about 0.5 of a random coarseness, from single pixels to blots."""
         coarse = int(2 ** self.random.integers(0, 5))
         noise = self.random.normal(0, contrast, (CROP // coarse, CROP // coarse, 3)).astype(np.float32)
@@ -176,11 +105,11 @@ class Trainee(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = CompactEncoder()
-        for convolution in self.encoder.convolutions.values():
+        for convolution in self.encoder.named().values():
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            nn.init.zeros_(convolution.bias)
-        widths = {f"relu{name}": layer.out_channels for name, layer in self.encoder.convolutions.items()}
-        self.heads = nn.ModuleDict({n: nn.Conv2d(widths[n], TEACHER_WIDTHS[n], 1, bias=False) for n in LAYERS})
+            nn.init.zeros_(convolution.get_parameter("bias"))
+        widths = {f"relu{name}": layer.out_channels for name, layer in self.encoder.named().items()}
+        self.heads = nn.ModuleDict({n: nn.Conv2d(widths[n], WIDTHS[n], 1, bias=False) for n in LAYERS})
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         found = self.encoder.extract(picture, LAYERS)
@@ -205,7 +134,7 @@ def disagreement(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[st
     """
     shares = {}
     for name in LAYERS:
-        target = wanted[name]
+        target = _window(wanted[name])
         feature = (found[name] - target).square().mean() / target.square().mean()
         gram, goal = _gram(found[name]), _gram(target)
         shares[name] = feature, ((gram - goal).square().sum((1, 2)) / goal.square().sum((1, 2))).mean()
@@ -279,7 +208,7 @@ class Iterates:
 
 
 def rate(step: int, done: float, peak: float) -> float:
-    """Linear warm-up over 100 steps, and half a cosine down to nothing as the share of the work that is done nears 1."""
+    """Linear warm-up over 100 steps, and half a cosine down to nothing as the share of work done nears 1."""
     return peak * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
@@ -292,19 +221,21 @@ def export(trainee: Trainee, path: Path) -> None:
     depend on its scale.
     """
     arrays: dict[str, Tensor] = {}
-    for name, convolution in trainee.encoder.convolutions.items():
-        arrays[f"conv{name}/weight"], arrays[f"conv{name}/bias"] = convolution.weight, convolution.bias
+    for name, convolution in trainee.encoder.named().items():
+        for part in ("weight", "bias"):
+            arrays[f"conv{name}/{part}"] = convolution.get_parameter(part)
     for name, head in trainee.heads.items():
-        metric = torch.linalg.qr(head.weight[:, :, 0, 0])[1]
+        metric = torch.linalg.qr(head.get_parameter("weight")[:, :, 0, 0])[1]
         arrays[f"{name}/metric"] = metric / metric.diagonal().abs().mean()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **{key: value.detach().numpy().astype(np.float16) for key, value in arrays.items()})
+    halves = {key: value.detach().numpy().astype(np.float16) for key, value in arrays.items()}
+    np.savez_compressed(path, **halves)  # type: ignore[arg-type]  # numpy's stubs take a key for `allow_pickle`
 
 
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
-    teacher, trainee = Teacher(args.teachers), Trainee().to(memory_format=torch.channels_last)
-    kernels = [convolution.weight for convolution in trainee.encoder.convolutions.values()]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    teacher, trainee = Teacher(args.teachers), Trainee()
+    kernels = [convolution.weight for convolution in trainee.encoder.named().values()]
     others = [value for value in trainee.parameters() if all(value is not kernel for kernel in kernels)]
     optimiser, muon = torch.optim.Adam(others, betas=(0.9, 0.99)), Muon(kernels)
     recent: list[Tensor] = []

@@ -218,19 +218,19 @@ class Painter:
         return np.array([[-1, 0, shape[1]], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
 
     def _seat(self, figure: Figure, shape: Size, low: float, high: float) -> Matrix:
-        """The person with the lower end at or under the frame's lower edge, and no photo edge showing within it."""
+        """The person's lower end at or below the frame's, and no edge of the photo that cuts them off showing."""
         left, top, right, bottom = figure.box
         tall = bottom - top
         if figure.tall:  # the frame shows the upper part
             tall = int(tall * self.rng.uniform(0.25, 1.0))
         scale = shape[0] * self.rng.uniform(low, high) / tall
-        if figure.touches[0] and figure.touches[1]:
+        if all(figure.touches[:2]):
             scale = max(scale, shape[1] / figure.cut.size[1])
         x = self.rng.uniform(0.0, 1.0) * shape[1] - scale * (left + right) / 2
-        if figure.touches[0]:
-            x = min(x, 0.0) if not figure.touches[1] else 0.0
         if figure.touches[1]:
-            x = max(x, shape[1] - scale * figure.cut.size[1]) if not figure.touches[0] else x
+            x = max(x, shape[1] - scale * figure.cut.size[1])
+        if figure.touches[0]:
+            x = min(x, 0.0)
         y = shape[0] - scale * (top + tall) + self.rng.choice((0.0, self.rng.uniform(0, 0.2) * shape[0]))
         return self._flipped(np.array([[scale, 0, x], [0, scale, y]]), shape)
 

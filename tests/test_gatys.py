@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -134,8 +134,13 @@ def test_repaint_of_a_plain_plate_is_a_plain_picture_of_the_paintings_colour(sty
 def test_encoder_gives_the_layers_at_their_strides(encoder: CompactEncoder) -> None:
     found = encoder.extract(torch.rand(1, 3, 64, 96), (*STYLE_LAYERS, CONTENT_LAYER))
     assert {name: tuple(found[name].shape[2:]) for name in found} == {
-        "relu1_1": (64, 96), "relu2_1": (32, 48), "relu3_1": (16, 24), "relu4_1": (8, 12), "relu4_2": (8, 12), "relu5_1": (4, 6),
-    }  # fmt: skip
+        "relu1_1": (64, 96),
+        "relu2_1": (32, 48),
+        "relu3_1": (16, 24),
+        "relu4_1": (8, 12),
+        "relu4_2": (8, 12),
+        "relu5_1": (4, 6),
+    }
 
 
 def test_encoder_has_a_metric_for_each_layer_that_losses_read(encoder: CompactEncoder) -> None:
@@ -161,10 +166,17 @@ def test_a_file_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"strength": 1.5}, {"strength": float("nan")}, {"content_weight": -1}, {"steps": 0}, {"size": 8}, {"threads": 0},
-        {"device": "tpu"}, {"layer_weights": (1.0,)}, {"layer_weights": (0.0,) * 5},
+        {"strength": 1.5},
+        {"strength": float("nan")},
+        {"content_weight": -1},
+        {"steps": 0},
+        {"size": 8},
+        {"threads": 0},
+        {"device": "tpu"},
+        {"layer_weights": (1.0,)},
+        {"layer_weights": (0.0,) * 5},
     ],
-)  # fmt: skip
+)
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(SettingError):
         settings(**wrong)
@@ -264,7 +276,7 @@ class Broken:
     def __init__(self, encoder: CompactEncoder) -> None:
         self.encoder = encoder
 
-    def extract(self, picture: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         return {name: found * float("nan") for name, found in self.encoder.extract(picture, layers).items()}
 
     def metric(self, layer: str) -> Tensor | None:

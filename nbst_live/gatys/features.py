@@ -67,8 +67,15 @@ class CompactEncoder(nn.Module):
         width = 3
         for block in BLOCKS:
             for name, out in block:
-                self.convolutions[name] = nn.Conv2d(width, out, 3, padding=1, padding_mode="replicate")
+                layer = nn.Conv2d(width, out, 3, padding=1, padding_mode="replicate")
+                # With so few channels, convolutions are half as slow again in the usual layout.
+                layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+                self.convolutions[name] = layer
                 width = out
+
+    def named(self) -> dict[str, nn.Conv2d]:
+        """The convolutions by VGG19's numbers, such as "3_1"."""
+        return {name: layer for name, layer in self.convolutions.items() if isinstance(layer, nn.Conv2d)}
 
     def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """See `Features.extract`; no layer deeper than the deepest of `layers` is computed."""
@@ -105,16 +112,16 @@ def load_encoder(path: Path, device: str = "cpu") -> CompactEncoder:
     encoder = CompactEncoder()
     try:
         with np.load(path) as arrays:
-            for name, convolution in encoder.convolutions.items():
-                for part in ("weight", "bias"):
-                    array = torch.from_numpy(arrays[f"conv{name}/{part}"].astype(np.float32))
-                    getattr(convolution, part).data.copy_(array)
-            for key in arrays:
-                if key.endswith("/metric"):
-                    metric = torch.from_numpy(arrays[key].astype(np.float32))
-                    encoder.metrics[key.removesuffix("/metric")] = metric.to(device)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(
-            f"cannot read the style encoder from {path}: {error}; install the program's models again"
-        ) from error
-    return encoder.requires_grad_(False).eval().to(device=device, memory_format=torch.channels_last)
+            tensors = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays}
+        encoder.metrics = {
+            key.removesuffix("/metric"): tensors.pop(key).to(device) for key in list(tensors) if key.endswith("/metric")
+        }
+        encoder.load_state_dict({_state_name(key): tensor for key, tensor in tensors.items()})
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"cannot read a style encoder from {path} ({error}): install nbst-live again") from error
+    return encoder.requires_grad_(False).to(device)
+
+
+def _state_name(key: str) -> str:
+    layer, _, part = key.removeprefix("conv").partition("/")
+    return f"convolutions.{layer}.{part}"

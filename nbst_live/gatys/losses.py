@@ -36,7 +36,7 @@ def gram(activations: Tensor, guide: Tensor | None = None) -> Tensor:
 
 def fit(guide: Tensor, activations: Tensor) -> Tensor:
     """The guide averaged down to the activations' height and width."""
-    return functional.adaptive_avg_pool2d(guide, activations.shape[-2:])
+    return functional.adaptive_avg_pool2d(guide, (activations.shape[2], activations.shape[3]))
 
 
 def carry(matrix: Tensor, metric: Tensor | None) -> Tensor:

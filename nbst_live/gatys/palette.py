@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+from nbst_live.stages import Picture
 
 
 def repaint(plate: Picture, painting: Picture) -> Picture:

@@ -2,12 +2,11 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-Picture = npt.NDArray[np.uint8]
+from nbst_live.stages import Picture
 
 
 def to_tensor(picture: Picture, device: str = "cpu") -> Tensor:

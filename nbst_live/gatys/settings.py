@@ -60,9 +60,8 @@ class SolverSettings:
         if self.device not in ("cpu", "cuda", "mps"):
             raise SettingError(f"got device {self.device!r}, expected cpu, cuda or mps")
         if len(self.layer_weights) != len(self.style_layers):
-            raise SettingError(
-                f"got {len(self.layer_weights)} layer weights for {len(self.style_layers)} style layers, expected one for each"
-            )
+            got, expected = len(self.layer_weights), len(self.style_layers)
+            raise SettingError(f"got {got} layer weights, expected {expected}, one for each style layer")
         if min(self.layer_weights, default=0) < 0 or sum(self.layer_weights) == 0:
             raise SettingError(f"got layer weights {self.layer_weights}, expected none below 0 and one above")
 

@@ -122,9 +122,8 @@ class GatysSolver:
             SolverError: the objective is no longer a number.
         """
         begun, done = time.monotonic(), 0
-        plan = scales(
-            plate.shape[1], plate.shape[0], self._settings.size, steps or self._settings.steps, start is not None
-        )
+        height, width = plate.shape[:2]
+        plan = scales(width, height, self._settings.size, steps or self._settings.steps, warm=start is not None)
         total_steps = sum(scale.steps for scale in plan)
         generator = torch.Generator().manual_seed(self._settings.seed)
         recoloured = repaint(plate, style)
@@ -194,15 +193,16 @@ class GatysSolver:
         return functional.interpolate(whole, (scale.height, scale.width), mode="area")
 
 
-def scales(width: int, height: int, size: int, steps: int, warm: bool) -> list[Scale]:
+def scales(width: int, height: int, size: int, steps: int, *, warm: bool) -> list[Scale]:
     """The stages for a picture of this shape, coarsest first, each `SCALE_RATIO` finer; only the finest when warm."""
     longs = [float(size)]
     while longs[-1] / SCALE_RATIO >= COARSEST and not (warm and len(longs) == WARM_SCALES):
         longs.append(longs[-1] / SCALE_RATIO)
     longs.reverse()
     shares = [STEP_SHARE**index for index in range(len(longs))]
-    return [
-        Scale(max(1, round(width * long / max(width, height))), max(1, round(height * long / max(width, height))),
-              max(1, round(steps * share / sum(shares))))
-        for long, share in zip(longs, shares, strict=True)
-    ]  # fmt: skip
+    plan = []
+    for long, share in zip(longs, shares, strict=True):
+        ratio = long / max(width, height)
+        sides = (max(1, round(side * ratio)) for side in (width, height))
+        plan.append(Scale(*sides, max(1, round(steps * share / sum(shares)))))
+    return plan

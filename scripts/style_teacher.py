@@ -1,0 +1,85 @@
+"""VGG19 as far as it is to be had: what scripts/distill_style.py teaches, and what results are judged by.
+
+A hybrid of two public networks: `vgg19_block1to3.npz`, VGG19 up to relu3_1 (Simonyan and Zisserman 2015; Oxford VGG,
+CC BY 4.0), and `vgg19_16x_encoder5.pth`, VGG19 compressed 16 times, for relu4_1 to relu5_1 (Wang et al., Collaborative
+Distillation, CVPR 2020; MIT).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+WIDTHS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 128, "relu4_2": 128, "relu5_1": 128}
+SCALES = {"relu1_1": 50.0, "relu2_1": 200.0, "relu3_1": 300.0, "relu4_1": 2.0, "relu4_2": 3.0, "relu5_1": 2.0}
+
+
+class Teacher:
+    """The two teachers seen as one. Pictures are (n, 3, h, w) float32, RGB, 0..1; activations come at about unit
+    power.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with np.load(folder / "vgg19_block1to3.npz") as arrays:
+            self.vgg = {
+                key: (
+                    _channels_last(arrays[f"{key}/kernel"].transpose(3, 2, 0, 1)),
+                    torch.from_numpy(arrays[f"{key}/bias"]),
+                )
+                for key in ("block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2", "block3_conv1")
+            }
+        state = torch.load(folder / "vgg19_16x_encoder5.pth", map_location="cpu", weights_only=False)["model"]
+        self.small = {
+            key.removesuffix(".weight"): (_channels_last(value), state[key.replace("weight", "bias")])
+            for key, value in state.items()
+            if key.endswith(".weight")
+        }
+        self.wide = {name: _within_range(*self.small[f"conv{name}_aux"]) for name in ("41", "51")}
+
+    @torch.no_grad()
+    def __call__(self, picture: Tensor) -> dict[str, Tensor]:
+        # Half the bits lose nothing that a student could learn, and are more than twice as fast.
+        with torch.autocast("cpu", torch.bfloat16):
+            found = {**self._shallow(picture), **self._deep(picture)}
+        return {name: value.float() / SCALES[name] for name, value in found.items()}
+
+    def _shallow(self, picture: Tensor) -> dict[str, Tensor]:
+        x = picture.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+        first = _convolve(x, self.vgg["block1_conv1"])
+        x = functional.max_pool2d(_convolve(first, self.vgg["block1_conv2"]), 2)
+        second = _convolve(x, self.vgg["block2_conv1"])
+        x = functional.max_pool2d(_convolve(second, self.vgg["block2_conv2"]), 2)
+        return {"relu1_1": first, "relu2_1": second, "relu3_1": _convolve(x, self.vgg["block3_conv1"])}
+
+    def _deep(self, picture: Tensor) -> dict[str, Tensor]:
+        x = functional.conv2d(picture, *self.small["conv0"])
+        found = {}
+        for name in ("11", "12", "21", "22", "31", "32", "33", "34", "41", "42", "43", "44", "51"):
+            x = _convolve(x, self.small[f"conv{name}"])
+            if name == "42":
+                found["relu4_2"] = x
+            if name in ("41", "51"):
+                found[f"relu{name[0]}_1"] = functional.conv2d(x, *self.wide[name])
+            if name in ("12", "22", "34", "44"):
+                x = functional.max_pool2d(x, 2)
+        return found
+
+
+def _channels_last(array: npt.NDArray[np.float32] | Tensor) -> Tensor:
+    return torch.as_tensor(np.asarray(array)).contiguous(memory_format=torch.channels_last)
+
+
+def _convolve(x: Tensor, kernel: tuple[Tensor, Tensor]) -> Tensor:
+    return functional.relu(functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="reflect"), *kernel))
+
+
+def _within_range(kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """The 1x1 map from 128 channels to VGG19's 512, in coordinates of its 128-dimensional range.
+
+    Distances stay what they are among the 512, and Gram matrices are 16 times smaller.
+    """
+    basis, triangle = torch.linalg.qr(kernel[:, :, 0, 0])
+    return triangle[:, :, None, None].contiguous(), basis.T @ bias
