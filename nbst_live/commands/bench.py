@@ -129,7 +129,7 @@ def _phase(live: app.Live, goes_on: Callable[[], bool]) -> dict[str, Any]:
 
 
 def _solo_seconds(settings: Settings, room: Picture) -> float:
-    """How long the solver takes for the same work when nothing runs beside it."""
+    """How long the solver, set up as beside the live way, takes for the same work when nothing runs beside it."""
     seconds = 0.0
 
     def note(progress: Progress, _picture: Picture | None) -> None:
@@ -139,7 +139,8 @@ def _solo_seconds(settings: Settings, room: Picture) -> float:
     size = (room.shape[1], room.shape[0])
     known = np.full(room.shape[:2], 255, np.uint8)
     with app.open_worker(size, settings, niceness=app.SOLVER_NICENESS) as worker:
-        paint(worker, room, known, open_style(settings.style[0]), app.solver_settings(settings), note)
+        beside_live = app.solver_settings(settings, beside_live=True)
+        paint(worker, room, known, open_style(settings.style[0]), beside_live, note)
     return seconds
 
 

@@ -17,6 +17,7 @@ from nbst_live.sinks.virtual_camera import LABEL, VirtualCameraSink, virtual_cam
 from nbst_live.version import __version__
 
 PROBE_SIZE = (1280, 720)
+SHOWN_MODES = 6
 HARDWARE_ENCODERS = ("h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox", "h264_amf", "h264_mf")
 
 
@@ -51,11 +52,18 @@ def _program() -> Iterator[Finding]:
 def _cameras() -> Iterator[Finding]:
     cameras = list_cameras()
     for camera in cameras:
-        yield Finding("camera", f"{camera.spec}  {camera.name}: {', '.join(camera.modes) or 'modes unknown'}")
+        yield Finding("camera", f"{camera.spec}  {camera.name}: {_modes(camera.modes)}")
     if not cameras:
         yield Finding(
             "camera", "none found", "plug one in, or use a clip or a stream: --input CLIP, --input rtsp://..."
         )  # fmt: skip
+
+
+def _modes(modes: list[str]) -> str:
+    """The modes that matter most: MJPG first, as only it reaches full rate over USB 2."""
+    best = sorted(modes, key=lambda mode: not mode.startswith("MJPG"))[:SHOWN_MODES]
+    more = f", and {len(modes) - len(best)} more" if len(modes) > len(best) else ""
+    return ", ".join(best) + more or "modes unknown"
 
 
 def _virtual_cameras() -> Iterator[Finding]:

@@ -26,8 +26,9 @@ from nbst_live.gatys.features import Features
 from nbst_live.gatys.losses import gram
 from nbst_live.gatys.objective import Losses, Objective
 from nbst_live.gatys.palette import repaint
-from nbst_live.gatys.pictures import Picture, resize, resize_tensor, to_area_of, to_picture, to_tensor
+from nbst_live.gatys.pictures import resize, resize_tensor, to_area_of, to_picture, to_tensor
 from nbst_live.gatys.settings import SolverSettings
+from nbst_live.stages import Picture
 
 COARSEST = 128
 SCALE_RATIO = 1.6
@@ -203,6 +204,6 @@ def scales(width: int, height: int, size: int, steps: int, *, warm: bool) -> lis
     plan = []
     for long, share in zip(longs, shares, strict=True):
         ratio = long / max(width, height)
-        sides = (max(1, round(side * ratio)) for side in (width, height))
-        plan.append(Scale(*sides, max(1, round(steps * share / sum(shares)))))
+        sides = [max(1, round(side * ratio)) for side in (width, height)]
+        plan.append(Scale(sides[0], sides[1], max(1, round(steps * share / sum(shares)))))
     return plan

@@ -1,7 +1,11 @@
 """The virtual camera: other programs see the pictures as a webcam's."""
 
+import contextlib
+import os
 import re
+import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,11 @@ LABEL = "nbst-live"
 """The v4l2loopback device that is taken where none is named."""
 
 SYSFS = Path("/sys/devices/virtual/video4linux")
+
+# linux/videodev2.h; the numbers of the requests hold the sizes of the structures they fill.
+_VIDIOC_QUERYCAP, _CAPABILITY_SIZE, _DEVICE_CAPS_OFFSET = 0x80685600, 104, 88
+_VIDIOC_STREAMON, _BUF_TYPE_VIDEO_OUTPUT = 0x40045612, 2
+_VIDEO_CAPTURE, _VIDEO_OUTPUT = 1, 2
 
 _MODPROBE = f"sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label={LABEL}"
 _REMEDIES = {
@@ -54,7 +63,9 @@ class VirtualCameraSink(Closable):
     def close(self) -> None:
         camera, self._camera = self._camera, None
         if camera is not None:
+            device = camera.device
             camera.close()
+            _release(device)
 
 
 def virtual_cameras(root: Path = SYSFS) -> list[tuple[str, str]]:
@@ -78,6 +89,8 @@ def _choose(device: str | None) -> str | None:
 
 
 def _open(width: int, height: int, fps: float, device: str | None) -> Any:
+    if device is not None and _left_behind(device):
+        _release(device)
     try:
         import pyvirtualcam
     except ImportError as error:
@@ -110,6 +123,49 @@ def _check_size(device: str, width: int, height: int) -> None:
             f"virtual camera {device} runs at {size[0]}x{size[1]}, expected {width}x{height}: a program that reads it"
             " keeps the old size; close that program, then start again"
         )
+
+
+def _left_behind(device: str) -> bool:
+    """Whether a v4l2loopback device still belongs to a program that is gone: it can neither give nor take video."""
+    if not _is_loopback(device):
+        return False
+    import fcntl
+
+    answer = bytearray(_CAPABILITY_SIZE)
+    try:
+        with _opened(device) as descriptor:
+            fcntl.ioctl(descriptor, _VIDIOC_QUERYCAP, answer)
+    except OSError:
+        return False
+    (capabilities,) = struct.unpack_from("=I", answer, _DEVICE_CAPS_OFFSET)
+    return not capabilities & (_VIDEO_CAPTURE | _VIDEO_OUTPUT)
+
+
+def _release(device: str) -> None:
+    """Makes v4l2loopback free a device for the next writer.
+
+    With exclusive_caps, 0.12 frees it only when a writer that has started streaming closes it, and pyvirtualcam writes
+    without (pyvirtualcam issue 61, v4l2loopback issue 442): without this the camera could be opened only once.
+    """
+    if not _is_loopback(device):
+        return
+    import fcntl
+
+    with contextlib.suppress(OSError), _opened(device) as descriptor:
+        fcntl.ioctl(descriptor, _VIDIOC_STREAMON, struct.pack("i", _BUF_TYPE_VIDEO_OUTPUT))
+
+
+@contextlib.contextmanager
+def _opened(device: str) -> Iterator[int]:
+    descriptor = os.open(device, os.O_RDWR)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_loopback(device: str) -> bool:
+    return sys.platform == "linux" and any(path == device for path, _ in virtual_cameras(SYSFS))
 
 
 def _attribute(file: Path) -> str:
