@@ -57,6 +57,11 @@ class StatusLine:
             self._stream.write(f"{CLEAR_LINE}{text}")
             self._stream.flush()
 
+    def say(self, text: str) -> None:
+        """Puts a line that stays above the status, also where stderr is no terminal."""
+        self._stream.write(f"{CLEAR_LINE if self._shown else ''}{text}\n")
+        self._stream.flush()
+
     def clear(self) -> None:
         """Leaves an empty line."""
         self.show("")

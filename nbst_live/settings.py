@@ -133,7 +133,7 @@ class Settings:
         None, number(0, 1e12), "X", "the paper's alpha, over the value that --strength gives", "solver"
     )
     steps: int | None = _setting(None, number(1, 100000, whole=True), "N", "optimiser steps of a first solve", "solver")
-    learning_rate: float | None = _setting(None, number(1e-6, 100), "X", "the optimiser's learning rate", "solver")
+    learning_rate: float | None = _setting(None, number(1e-4, 1), "X", "the optimiser's learning rate", "solver")
     seed: int = _setting(
         0, number(0, 2**31 - 1, whole=True), "N", "seed: the same seed paints the same picture", "solver"
     )

@@ -1,8 +1,8 @@
 """Train the compact style encoder (models/style-encoder.npz) to see as VGG19 does.
 
-The student, `nbst_live.gatys.features.CompactEncoder`, starts from random weights. A 1x1 linear head per layer
-carries its activations to the teacher's width; the heads are thrown away afterwards, but for the metric they define
-(see `export`).
+The student, `nbst_live.gatys.features.CompactEncoder`, starts from the compressed teacher's weights, and learns to see
+with average pooling, replicate padding and VGG19's own shallow layers. A 1x1 linear head per layer carries its
+activations to the teacher's width; the heads are thrown away afterwards, but for the metric they define (see `export`).
 
 The teacher is VGG19, see style_teacher.py, whose two files are expected in `--teachers`.
 
@@ -24,11 +24,12 @@ import torch
 from style_teacher import WIDTHS, Teacher
 from torch import Tensor, nn
 
-from nbst_live.gatys.features import CompactEncoder
+from nbst_live.gatys.features import MEAN, STD, CompactEncoder
 from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS
 
 CROP = 96
 WINDOW = 24
+FIT_CROPS = 64
 GRAM_SHARE = 0.3
 POOL, LIFE, STRIDE = 48, 40, 0.03
 LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
@@ -100,20 +101,46 @@ def _training_pictures(folder: Path) -> list[Path]:
 
 
 class Trainee(nn.Module):
-    """The student with its heads. Without bias, so that a head is a plain linear map and defines a metric."""
+    """The student with its heads. Without bias, so that a head is a plain linear map and defines a metric.
 
-    def __init__(self) -> None:
+    It starts from the compressed teacher's own convolutions, which see much as VGG19 does already: from random weights
+    the deep layers, which know the large strokes, would take days on a CPU.
+    """
+
+    def __init__(self, teacher: Teacher, pictures: Tensor) -> None:
         super().__init__()
         self.encoder = CompactEncoder()
-        for convolution in self.encoder.named().values():
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            nn.init.zeros_(convolution.get_parameter("bias"))
+        for name, convolution in self.encoder.named().items():
+            weight, bias = teacher.small[f"conv{name.replace('_', '')}"]
+            convolution.weight.data = weight.clone()
+            convolution.get_parameter("bias").data = bias.clone()
+        _fold_in(self.encoder.named()["1_1"], *teacher.small["conv0"])
         widths = {f"relu{name}": layer.out_channels for name, layer in self.encoder.named().items()}
         self.heads = nn.ModuleDict({n: nn.Conv2d(widths[n], WIDTHS[n], 1, bias=False) for n in LAYERS})
+        self._fit_heads(teacher(pictures), pictures)
+
+    @torch.no_grad()
+    def _fit_heads(self, wanted: dict[str, Tensor], pictures: Tensor) -> None:
+        """The linear maps that least squares finds on some pictures."""
+        for name, found in self.encoder.extract(pictures, LAYERS).items():
+            inputs, outputs = (x.transpose(0, 1).flatten(1).T for x in (found, wanted[name]))
+            solution = torch.linalg.lstsq(inputs, outputs, driver="gelsd").solution
+            self.heads[name].get_parameter("weight").data = solution.T[:, :, None, None].contiguous()
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         found = self.encoder.extract(picture, LAYERS)
         return {name: self.heads[name](_window(found[name])) for name in LAYERS}
+
+
+def _fold_in(first: nn.Conv2d, mix: Tensor, shift: Tensor) -> None:
+    """Folds the compressed teacher's colour transform, of RGB in 0..1, into the first convolution, of the student's
+    normalised RGB.
+    """
+    mix = mix[:, :, 0, 0]
+    shift = shift + mix.sum(1) * MEAN
+    bias = first.get_parameter("bias")
+    bias.data += torch.einsum("oikl,i->o", first.weight.data, shift)
+    first.weight.data = torch.einsum("oikl,ij->ojkl", first.weight.data, mix * STD).contiguous()
 
 
 def _window(x: Tensor) -> Tensor:
@@ -139,36 +166,6 @@ def disagreement(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[st
         gram, goal = _gram(found[name]), _gram(target)
         shares[name] = feature, ((gram - goal).square().sum((1, 2)) / goal.square().sum((1, 2))).mean()
     return shares
-
-
-class Muon:
-    """Momentum whose step is made orthogonal, kernel by kernel: all directions of a kernel learn at one speed.
-
-    Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), with its Newton-Schulz
-    coefficients. torch.optim.Muon takes matrices only; kernels are four-dimensional.
-    """
-
-    def __init__(self, kernels: Sequence[Tensor]) -> None:
-        self.kernels, self.momenta = kernels, [torch.zeros_like(kernel) for kernel in kernels]
-
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
-        for kernel, momentum in zip(self.kernels, self.momenta, strict=True):
-            if kernel.grad is not None:
-                momentum.lerp_(kernel.grad, 0.05)
-                ahead = kernel.grad.lerp(momentum, 0.95).flatten(1)
-                size = max(1.0, ahead.shape[0] / ahead.shape[1]) ** 0.5
-                kernel.sub_(_orthogonal(ahead).view_as(kernel), alpha=rate * size)
-                kernel.grad = None
-
-
-def _orthogonal(x: Tensor) -> Tensor:
-    """About the nearest matrix with orthonormal rows."""
-    x = x / (x.norm() + 1e-7)
-    for _ in range(5):
-        square = x @ x.T
-        x = 3.4445 * x + (2.0315 * square @ square - 4.775 * square) @ x
-    return x
 
 
 class Iterates:
@@ -234,17 +231,16 @@ def export(trainee: Trainee, path: Path) -> None:
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    teacher, trainee = Teacher(args.teachers), Trainee()
-    kernels = [convolution.weight for convolution in trainee.encoder.named().values()]
-    others = [value for value in trainee.parameters() if all(value is not kernel for kernel in kernels)]
-    optimiser, muon = torch.optim.Adam(others, betas=(0.9, 0.99)), Muon(kernels)
+    crops = Crops(args.images, args.seed)
+    teacher = Teacher(args.teachers)
+    trainee = Trainee(teacher, crops.batch(FIT_CROPS))
+    optimiser = torch.optim.Adam(trainee.parameters(), betas=(0.9, 0.99))
     recent: list[Tensor] = []
     checkpoint, start, begun = args.out.with_suffix(".pt"), 0, time.monotonic()
     if args.resume:
         saved = torch.load(checkpoint, weights_only=True)
         trainee.load_state_dict(saved["trainee"])
         start = saved["step"]
-    crops = Crops(args.images, args.seed + start)
     iterates = Iterates(trainee, crops, args.seed + start)
     for step in range(start, args.steps):
         spent = 0.0 if args.minutes is None else (time.monotonic() - begun) / (60 * args.minutes)
@@ -256,9 +252,8 @@ def train(args: argparse.Namespace) -> None:
         loss = torch.stack([feature + GRAM_SHARE * gram for feature, gram in shares.values()]).mean()
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(others, 1.0)
+        nn.utils.clip_grad_norm_(trainee.parameters(), 1.0)
         optimiser.step()
-        muon.step(rate(step, done, args.kernel_rate))
         recent.append(torch.tensor([[f.item(), g.item()] for f, g in shares.values()]))
         if step % 50 == 49:
             means = torch.stack(recent).mean(0)
@@ -288,10 +283,7 @@ def main() -> None:
     parser.add_argument(
         "--iterates", type=int, default=3, help="how many of a batch are pictures the student itself painted"
     )
-    parser.add_argument("--rate", type=float, default=4e-3, help="Adam's highest rate, for heads and biases")
-    parser.add_argument(
-        "--kernel-rate", type=float, default=0.02, help="Muon's highest rate, for the encoder's kernels"
-    )
+    parser.add_argument("--rate", type=float, default=3e-4, help="Adam's highest rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")

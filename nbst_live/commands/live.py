@@ -82,9 +82,12 @@ class Steering:
             case Command.HELP:
                 if view is not None:
                     view.show_help = not view.show_help
-                self.status.show("  ".join(help_lines()) + "\n")
+                self.status.say("\n".join(help_lines()))
 
     def _next_style(self) -> None:
+        if len(self._settings.style) == 1:
+            self.status.say("nbst-live: only one style was given; give --style several times")
+            return
         self._style = (self._style + 1) % len(self._settings.style)
         try:
             self._live.backdrop.use(open_style(self._settings.style[self._style]))
@@ -97,7 +100,7 @@ class Steering:
             if self._recorder is not None and self._recorder in sinks:
                 sinks.remove(self._recorder)
                 self._recorder.close()
-                log.warning("recorded %s", self._recorder.name)
+                self.status.say(f"nbst-live: recorded {self._recorder.name}")
                 self._recorder = None
                 return
             path = Path(f"nbst-live-{datetime.now():%Y%m%d-%H%M%S}.mp4")

@@ -36,13 +36,13 @@ class SolverSettings:
     """
 
     strength: float = 0.6
-    content_weight: float = 0.1
+    content_weight: float = 0.05
     style_weight: float = 1.0
     content_layer: str = CONTENT_LAYER
     style_layers: tuple[str, ...] = STYLE_LAYERS
     layer_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
-    tv_weight: float = 0.0
-    learning_rate: float = 0.03
+    tv_weight: float = 0.3
+    learning_rate: float = 0.04
     steps: int = 300
     size: int = 640
     seed: int = 0

@@ -37,7 +37,7 @@ STEP_SHARE = 0.8
 BETAS = (0.9, 0.99)
 FINAL_RATE = 0.1
 AVERAGE_DECAY = 0.9
-NOISE = 0.02
+NOISE = 0.005
 
 
 class Scale(NamedTuple):
