@@ -35,7 +35,7 @@ from nbst_live.stages import Sink, Source
 
 log = logging.getLogger(__name__)
 
-SOLVER_NICENESS = 10
+SOLVER_NICENESS = 5
 """Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
 MAX_THREADS = 4
 
