@@ -271,9 +271,7 @@ def main() -> None:
     library = read_library(args.persons, args.scenes, args.rooms)
     check = Check.read(args.persons, args.scenes, args.rooms)
     # Forked, the processes share the pictures in memory.
-    start_processes(  # type: ignore[no-untyped-call]
-        _work, (args, library, check), nprocs=args.workers, start_method="fork"
-    )
+    start_processes(_work, (args, library, check), nprocs=args.workers, start_method="fork")
 
 
 if __name__ == "__main__":
