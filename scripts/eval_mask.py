@@ -207,7 +207,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenes", type=Path, required=True, help="a folder of images, masks, index.csv")
     parser.add_argument("--rooms", type=Path, required=True, help="a folder of pictures without anybody")
     parser.add_argument("--peer", type=Path, required=True, help="MediaPipe's selfie segmentation as ONNX, NHWC")
-    parser.add_argument("--shapes", type=_shape, nargs="+", default=[(144, 256), (192, 192), (208, 160)], metavar="HxW")
+    parser.add_argument("--shapes", type=_shape, nargs="+", default=[(144, 256), (192, 192)], metavar="HxW")
     parser.add_argument("--each-shape", action="store_true", help="measure every shape on its own")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
