@@ -98,7 +98,7 @@ class Settings:
     )  # fmt: skip
     background: Path | None = _setting(None, path, "PHOTO", "stylise this photo instead of the room", "picture")
     strength: float = _setting(
-        0.6,
+        0.4,
         number(0, 1),
         "0..1",
         "how far the room is turned into the painting: one dial over the two weights",

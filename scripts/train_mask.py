@@ -135,7 +135,7 @@ class Trainer:
         self.step, self.spent, self.saved = 0, 0.0, time.monotonic()
         if args.resume:
             self._load()
-        self.parallel = DistributedDataParallel(self.net, broadcast_buffers=False)
+        self.parallel = DistributedDataParallel(self.net, forward_sync_buffers=False)
         batches = Batches(library, args.batch // args.workers, args.seed + 7919 * self.step + rank)
         self.batches = iter(DataLoader(batches, batch_size=None, num_workers=args.loaders))
 

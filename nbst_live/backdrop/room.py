@@ -14,7 +14,7 @@ from nbst_live.backdrop import privacy
 from nbst_live.backdrop.cache import BackdropCache, Signature, cache_key
 from nbst_live.backdrop.dissolve import Dissolve
 from nbst_live.backdrop.job import Failed, Progress
-from nbst_live.backdrop.plate import Plate
+from nbst_live.backdrop.plate import Plate, shrink
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.closing import Closable
 from nbst_live.gatys.settings import SolverSettings
@@ -145,8 +145,7 @@ class RoomBackdrop(Closable):
         """Sends the solver the room as it is known now; a cached painting of the same room is shown at once."""
         self._wanted, self._asked, self._asked_coverage = None, time.monotonic(), self._plate.coverage
         room, known = self._room()
-        plate = cv2.resize(room, self._worker.size, interpolation=cv2.INTER_AREA)
-        known = cv2.resize(known, self._worker.size, interpolation=cv2.INTER_NEAREST)
+        plate, known = shrink(room, known, self._worker.size)
         self._signature = Signature.of(plate, known)
         warm = self._painted
         found = None if warm or self._cache is None else self._cache.load(self._key, self._signature)

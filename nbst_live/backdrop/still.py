@@ -7,6 +7,7 @@ import numpy as np
 
 from nbst_live.backdrop import privacy
 from nbst_live.backdrop.job import Failed, Progress
+from nbst_live.backdrop.plate import shrink
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.closing import Closable
 from nbst_live.errors import SolverError
@@ -47,9 +48,7 @@ def paint(
     `room` is (H, W, 3) uint8 BGR, `known` (H, W) uint8, 255 where the room is known. `progress` hears of every step,
     with the picture, at the worker's size, for those that published one. Raises SolverError.
     """
-    plate = cv2.resize(room, worker.size, interpolation=cv2.INTER_AREA)
-    small_known = cv2.resize(known, worker.size, interpolation=cv2.INTER_NEAREST)
-    worker.submit(plate, small_known, style=style.path, settings=settings)
+    worker.submit(*shrink(room, known, worker.size), style=style.path, settings=settings)
     while True:
         worker.wait(WAIT_SECONDS)
         for message in worker.poll():
