@@ -35,7 +35,7 @@ class SolverSettings:
         SettingError: a value is out of its range.
     """
 
-    strength: float = 0.6
+    strength: float = 0.4
     content_weight: float = 0.05
     style_weight: float = 1.0
     content_layer: str = CONTENT_LAYER
