@@ -41,7 +41,7 @@ class SolverSettings:
     content_layer: str = CONTENT_LAYER
     style_layers: tuple[str, ...] = STYLE_LAYERS
     layer_weights: tuple[float, ...] = (0.3, 0.5, 1.0, 1.0, 1.0)
-    tv_weight: float = 1.0
+    tv_weight: float = 4.0
     learning_rate: float = 0.04
     steps: int = 300
     size: int = 640
