@@ -24,7 +24,8 @@ from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
-from nbst_live.pictures import open_style, read_picture
+from nbst_live.paths import exists, is_file, typed
+from nbst_live.pictures import Style, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.settings import Settings
 from nbst_live.sinks.local_view import LocalView
@@ -66,7 +67,7 @@ def open_live(
 
     `source` and `cache`, when given, stand in for the source that the settings name and for the user's cache.
     """
-    style = open_style(settings.style[0])
+    style = open_styles(settings)[0]
     photo = None if settings.background is None else read_picture(settings.background)
     with ExitStack() as opened:
         source = opened.enter_context(source or open_source(settings, realtime=True))
@@ -89,12 +90,17 @@ def open_live(
         yield Live(source, masker, pipeline, backdrop, worker, outputs, preview, view)
 
 
+def open_styles(settings: Settings) -> list[Style]:
+    """All styles that were named, so that a wrong one is an error at once. Raises PictureError."""
+    return [open_style(name) for name in settings.style]
+
+
 def open_source(settings: Settings, *, realtime: bool) -> Source:
     """The clip or camera that `--input` names; `realtime` plays a clip at its own rate. Raises SourceError."""
-    path = Path(settings.input).expanduser()
+    path = typed(settings.input)
     if is_clip(settings):
         return open_clip(path, settings, realtime=realtime)
-    if not settings.input.isdecimal() and "://" not in settings.input and not path.exists():
+    if not settings.input.isdecimal() and "://" not in settings.input and not exists(path):
         raise SourceError(
             f"--input {settings.input!r} is neither a file nor a camera; give a clip, a camera's number, path or URL "
             "(`nbst-live doctor` lists the cameras)"
@@ -111,15 +117,15 @@ def open_clip(path: Path, settings: Settings, *, realtime: bool = False) -> Clip
 
 def is_clip(settings: Settings) -> bool:
     """Whether `--input` is a file, rather than a camera."""
-    return Path(settings.input).expanduser().is_file()
+    return is_file(typed(settings.input))
 
 
 def open_masker(settings: Settings, size: tuple[int, int]) -> OnnxMasker:
     """The mask for frames of (width, height). Raises ModelError and ProviderError."""
     threads = live_threads(settings)
     cv2.setNumThreads(threads)
-    path = Path(settings.mask_model)
-    custom = path.suffix.lower() == ".onnx" or path.is_file()
+    path = typed(settings.mask_model)
+    custom = path.suffix.lower() == ".onnx" or is_file(path)
     record = models.custom(path) if custom else models.find(settings.mask_model)
     masker = OnnxMasker(record, size, provider=settings.provider, threads=threads)
     for line in masker.refused:
@@ -166,7 +172,7 @@ def live_threads(settings: Settings) -> int:
 def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool, sound: bool = True) -> Recorder:
     """A recording of this source's pictures; with `sound`, a clip's own comes along. Raises SinkError."""
     info = source.info
-    audio = Path(settings.input).expanduser() if sound and is_clip(settings) else None
+    audio = typed(settings.input) if sound and is_clip(settings) else None
     return Recorder(path, info.width, info.height, info.fps, live=live, audio_from=audio)
 
 

@@ -24,8 +24,9 @@ class BackgroundFilter(Closable):
         with BackgroundFilter(style="starry.jpg") as f:
             out = f(frame)
 
-    `style` is a picture's path or a built-in style's name; other keywords are fields of `nbst_live.settings.Settings`
-    (strength, background, refresh, seed, threads, provider, ...). Raises InputError here when one is wrong.
+    `style` is a picture's path or a built-in style's name; other keywords are those fields of
+    `nbst_live.settings.Settings` that concern the mask, the backdrop and the solver: strength, background, refresh,
+    seed, threads, provider and so on. Raises InputError here when one is wrong.
 
     A frame and the result are (H, W, 3) uint8, BGR. The first frame fixes the size; it is slow, as it opens the mask
     (ModelError, ProviderError). Every call computes the mask and blends, some milliseconds, and waits for nothing else:
@@ -68,8 +69,10 @@ class BackgroundFilter(Closable):
 
     def _open(self, picture: Picture) -> Pipeline:
         size = (picture.shape[1], picture.shape[0])
-        worker = self._opened.enter_context(app.open_worker(size, self._settings, niceness=app.SOLVER_NICENESS))
-        masker = self._opened.enter_context(app.open_masker(self._settings, size))
+        with ExitStack() as opened:
+            worker = opened.enter_context(app.open_worker(size, self._settings, niceness=app.SOLVER_NICENESS))
+            masker = opened.enter_context(app.open_masker(self._settings, size))
+            self._opened = opened.pop_all()
         self._backdrop = RoomBackdrop(
             self._style, size, app.solver_settings(self._settings, beside_live=True), worker, self._cache,
             photo=self._photo, refresh=self._settings.refresh,
@@ -81,7 +84,13 @@ class BackgroundFilter(Closable):
         if self._size == (-1, -1):
             raise InputError("the filter is closed; make a new one")
         shape = getattr(frame, "shape", None)
-        if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        if (
+            not isinstance(frame, np.ndarray)
+            or not frame.size
+            or frame.dtype != np.uint8
+            or frame.ndim != 3
+            or frame.shape[2] != 3
+        ):
             kind = getattr(frame, "dtype", type(frame).__name__)
             raise InputError(
                 f"got a frame of {kind} with shape {shape}, expected uint8 with shape (height, width, 3), BGR"

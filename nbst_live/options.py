@@ -25,13 +25,11 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
         groups[about["group"]].add_argument(f"--{field.name.replace('_', '-')}", **options)
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Settings from parsed options over the config file; options that are no settings are left out. Raises
-    SettingError.
-    """
-    names = {field.name for field in fields(Settings)}
-    given = {name: value for name, value in vars(options).items() if name in names}
-    return from_options(given, read_config(config_path()))
+def settings_of(options: argparse.Namespace, only: Iterable[str] | None = None) -> Settings:
+    """Settings from parsed options over the config file; with `only`, no others than these. Raises SettingError."""
+    names = {field.name for field in fields(Settings)} if only is None else set(only)
+    config = {name: value for name, value in read_config(config_path()).items() if name in names}
+    return from_options({name: value for name, value in vars(options).items() if name in names}, config)
 
 
 def _default(value: object) -> str:

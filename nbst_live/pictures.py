@@ -12,6 +12,7 @@ import numpy as np
 
 from nbst_live.errors import InputError, PictureError
 from nbst_live.models import builtin_styles
+from nbst_live.paths import exists, is_file, typed
 from nbst_live.stages import Picture
 
 MAX_BYTES = 256 << 20
@@ -30,8 +31,8 @@ class Style:
 def read_picture(path: Path) -> Picture:
     """Reads a picture file as (H, W, 3) uint8 BGR, turned as its EXIF says. Raises PictureError."""
     try:
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "does not exist"
+        if not is_file(path):
+            what = "is not a file" if exists(path) else "does not exist"
             raise PictureError(f"{path} {what}; expected {READABLE}")
         if path.stat().st_size > MAX_BYTES:
             raise PictureError(f"{path} has {path.stat().st_size >> 20} MB, expected at most {MAX_BYTES >> 20}")
@@ -66,11 +67,11 @@ def write_picture(path: Path, picture: Picture) -> None:
 
 def open_style(name: str) -> Style:
     """The style of that name, or of that picture file. Raises PictureError, which lists the names there are."""
-    path = Path(name).expanduser()
+    path = typed(name)
     builtin = builtin_styles()
     if name in builtin:
         path = builtin[name]
-    elif not path.exists():
+    elif not exists(path):
         raise PictureError(
             f"style {name!r} is neither a file nor a built-in style; give a picture or one of {', '.join(builtin)}"
         )

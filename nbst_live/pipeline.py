@@ -128,8 +128,8 @@ class Outputs(Closable):
 def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> None:
     """Sends every frame of the source down the pipeline and out, until the source ends or `tick` returns False.
 
-    `tick` is called once a round, for keys and status. While the source stalls the backdrop alone goes out, at about
-    the source's rate. Raises SourceError and SinkError.
+    `tick` is called once a round, for keys and status. While a camera stalls the backdrop alone goes out, about twice a
+    second. Raises SourceError and SinkError.
     """
     for frame in frames(source, pipeline, outputs, tick):
         picture = pipeline.process(frame)
@@ -140,7 +140,7 @@ def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[],
 
 
 def frames(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> Iterator[Frame]:
-    """The source's frames; fills the gaps of a stalled source with the backdrop alone."""
+    """The source's frames; fills a stalled camera's gaps with the backdrop alone. A clip has no gaps, it is late."""
     last = (0.0, time.monotonic())
     seen = False
     while tick():
@@ -150,7 +150,7 @@ def frames(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[
             return
         except SourceStalled:
             pipeline.counts.stalls += 1
-            if seen:
+            if seen and source.info.live:
                 outputs.send(pipeline.idle(), last[0] + time.monotonic() - last[1])
             continue
         seen, last = True, (frame.time, time.monotonic())

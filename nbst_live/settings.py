@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nbst_live.errors import SettingError
+from nbst_live.paths import typed
 
 PROVIDERS = ("auto", "tensorrt", "cuda", "directml", "coreml", "openvino", "cpu")
 DEVICES = ("cpu", "cuda", "mps")
@@ -72,7 +73,7 @@ def text(value: object) -> str:
 
 def path(value: object) -> Path:
     """Parses a path, `~` expanded; raises SettingError."""
-    return Path(text(value)).expanduser()
+    return typed(text(value))
 
 
 def _setting(

@@ -85,6 +85,30 @@ def test_wrong_input_gives_one_line_and_status_2(arguments, expected, style, cli
     assert not (tmp_path / "out.png").exists()
 
 
+@pytest.mark.parametrize("wrong", [("--style", "missing.jpg"), ("--background", "missing.jpg"), ("--provider", "cuda")])
+def test_an_error_costs_no_earlier_recording(wrong, style, clip, tmp_path):
+    earlier = tmp_path / "out.mp4"
+    earlier.write_bytes(b"an earlier recording")
+    assert status("--style", style, "--input", clip, "--record", earlier, *wrong) == 2
+    assert earlier.read_bytes() == b"an earlier recording"
+
+
+def test_image_writes_over_no_photo_and_no_result(style, tmp_path, capsys):
+    for arguments in ((style, "-o", tmp_path), (style, "-o", tmp_path / "o.png", "--mask-out", tmp_path / "o.png")):
+        before = style.read_bytes()
+        assert status("image", *arguments, "--style", "swirl") == 2
+        assert "would be written over" in said(capsys)
+        assert style.read_bytes() == before
+    assert status("image", style, "-o", "/nowhere/o.png", "--style", "swirl") == 2
+    assert "there is no folder /nowhere" in said(capsys)
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/a.jpg", "x" * 300, "\0"])
+def test_a_name_that_no_file_can_have_is_a_missing_file(name, clip, tmp_path, capsys):
+    assert status("--style", name, "--input", clip, "--record", tmp_path / "out.mp4") == 2
+    assert "neither a file nor a built-in style" in said(capsys)
+
+
 def test_without_any_output_the_missing_virtual_camera_is_an_error_with_its_remedy(style, clip, capsys):
     if any(Path("/dev").glob("video*")):
         pytest.skip("this machine has video devices")

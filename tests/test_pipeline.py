@@ -59,13 +59,20 @@ def test_panic_hides_the_person():
     assert all((picture == BACKDROP).all() for picture in sink.pictures)
 
 
-def test_while_the_source_stalls_the_backdrop_alone_goes_out():
+def test_while_a_camera_stalls_the_backdrop_alone_goes_out():
     sink = FakeSink()
-    pipeline = ran(FakeSource(CLIP.frame, frames=4, stalls={2, 3}), [sink])
+    source = FakeSource(CLIP.frame, frames=4, stalls={2, 3}, live=True)
+    pipeline = ran(source, [sink], tick=lambda: len(sink.pictures) < 6)
     assert pipeline.counts.stalls == 2
     assert len(sink.pictures) == 6
     assert all((sink.pictures[i] == BACKDROP).all() for i in (2, 3))
     assert sink.times == sorted(sink.times)
+
+
+def test_a_clip_that_is_late_gets_no_frames_that_it_does_not_have():
+    sink = FakeSink()
+    ran(FakeSource(CLIP.frame, frames=4, stalls={2, 3}), [sink])
+    assert sink.times == pytest.approx([i / 30 for i in range(4)])
 
 
 def test_a_source_that_breaks_is_an_error_and_shows_nothing_of_the_room():

@@ -52,7 +52,7 @@ class Witness(NullSink):
 
     def send(self, picture, time):
         super().send(picture, time)
-        index = min(self.taken, FRAMES) - 1
+        index = round(time * 30) % FRAMES
         near = np.abs(picture.astype(np.int16) - CLIP.frame(index)).max(axis=2) <= RAW_LEVELS
         share = near[CLIP.alpha(index) == 0].mean()
         if share > RAW_SHARE:
@@ -84,7 +84,8 @@ def watch(*, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_pai
                 wait_until(lambda: backdrop.latest() is not None and backdrop.painted_at is not None)
             return True
 
-        run(FakeSource(CLIP.frame, frames=FRAMES, stalls=stalls), way, Outputs([witness]), tick)
+        source = FakeSource(CLIP.frame, frames=FRAMES, stalls=stalls, live=bool(stalls))
+        run(source, way, Outputs([witness]), lambda: tick() and way.counts.frames_out < FRAMES)
         if wait_for_painting:
             assert backdrop.painted_at is not None, backdrop.state
     return witness, way

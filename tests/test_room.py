@@ -148,6 +148,22 @@ def test_another_style_shows_its_picture_and_is_painted_anew(style, tmp_path):
     assert not worker.jobs[-1]["warm"]
 
 
+def test_what_the_solver_still_says_of_the_style_before_is_not_shown_and_not_kept(style, tmp_path):
+    worker = FakeWorker(*SIZE)
+    cache = BackdropCache(tmp_path / "cache")
+    backdrop = backdrop_of(style, worker, cache=cache)
+    shown(backdrop)
+    other_file = tmp_path / "other.png"
+    other_file.write_bytes(b"other bytes")
+    backdrop.use(Style("other", other_file, np.full((50, 80, 3), 77, np.uint8)))
+    worker.publish(PAINTING, final=True)
+    for _ in range(3):
+        now = backdrop.latest()
+    assert (np.abs(now.astype(int) - 77) <= 32).all()
+    assert backdrop.painted_at is None
+    assert cache.usage() == (0, 0)
+
+
 def test_a_cached_painting_of_the_same_room_is_shown_at_once(style, tmp_path):
     for _ in range(2):
         worker = FakeWorker(*SIZE)

@@ -10,8 +10,8 @@ from nbst_live.gatys.settings import SolverSettings
 class Job:
     """Paint the plate that lies in shared memory; any job before it is given up.
 
-    `start` is a picture file to go on from (a cached result), None to begin anew; `warm` goes on from the solver's own
-    last picture of the same style, if it has one.
+    `warm` goes on from the solver's own last picture of the same style; where it has none, or not `warm`, `start` is a
+    picture file to go on from (a cached result), None to begin anew.
     """
 
     number: int

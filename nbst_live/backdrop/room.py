@@ -82,6 +82,7 @@ class RoomBackdrop(Closable):
         self._asked_coverage = 0.0
         self._tries = 0
         self._signature: Signature | None = None
+        self._job_key = ""
         self.use(style)
 
     def use(self, style: Style) -> None:
@@ -146,10 +147,10 @@ class RoomBackdrop(Closable):
         self._wanted, self._asked, self._asked_coverage = None, time.monotonic(), self._plate.coverage
         room, known = self._room()
         plate, known = shrink(room, known, self._worker.size)
-        self._signature = Signature.of(plate, known)
+        self._signature, self._job_key = Signature.of(plate, known), self._key
         warm = self._painted
-        found = None if warm or self._cache is None else self._cache.load(self._key, self._signature)
-        if found is not None:
+        found = None if self._cache is None else self._cache.load(self._key, self._signature)
+        if found is not None and not warm:
             self._admit(found[1])
         if not self._worker.alive:
             log.warning("solver: starting its process again")
@@ -172,6 +173,8 @@ class RoomBackdrop(Closable):
         state.steps_done += 1
         if message.published:
             picture = self._worker.take()
+            if self._job_key != self._key:
+                return  # painted in the style before this one
             if self._admit(picture) and message.final and self._cache is not None and self._signature is not None:
                 self._cache.store(self._key, self._signature, picture)
         if message.final:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -69,7 +70,7 @@ class Painter:
         self._published = 0.0
         self._next: Job | None = None
         self._stopped = False
-        self._last: Picture | None = None
+        self._last: tuple[Path, Picture] | None = None
         self._solver: GatysSolver | None = None
         self._solver_settings: SolverSettings | None = None
 
@@ -114,7 +115,7 @@ class Painter:
 
     def _iterates(self, job: Job) -> "Iterator[Iterate]":
         plate = fill(self._plate.copy(), self._known.copy())
-        start = self._last if job.warm else None
+        start = self._last[1] if job.warm and self._last is not None and self._last[0] == job.style else None
         if start is None and job.start is not None:
             start = read_picture(job.start)
         return self._solver_for(job).solve(plate, read_picture(job.style), start=start)
@@ -141,7 +142,7 @@ class Painter:
             np.copyto(self._mailbox, self._at_full_size(iterate.picture))
             self._mailbox_free, self._published = False, time.monotonic()
         if final:
-            self._last = iterate.picture
+            self._last = (job.style, iterate.picture)
         losses = (iterate.total, iterate.content, iterate.style)
         self._connection.send(
             Progress(job.number, iterate.step, iterate.steps, *losses, seconds, published=publish, final=final)

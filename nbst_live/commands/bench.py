@@ -58,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measures and prints; returns the exit status. Raises NbstError."""
-    settings = settings_of(options)
+    settings = settings_of(options, SETTINGS)
     start_log(verbose=settings.verbose)
     settings = replace(
         settings, style=settings.style or (next(iter(builtin_styles())),), steps=settings.steps or SOLVE_STEPS,
@@ -175,6 +175,7 @@ def _in_fresh_process(settings: Settings, jpegs: list[bytes]) -> dict[str, Any]:
         try:
             result = ours.recv()
         except EOFError:
+            process.join()
             raise NbstError(f"the measuring process ended with status {process.exitcode}; see the log file") from None
         finally:
             process.join()

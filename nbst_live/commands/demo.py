@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Renders the demo; returns the exit status. Raises NbstError."""
-    settings = settings_of(options)
+    settings = settings_of(options, SETTINGS)
     start_log(verbose=settings.verbose)
     folder: Path = options.output
     if not folder.is_dir():

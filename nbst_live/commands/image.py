@@ -2,6 +2,7 @@
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,23 +45,55 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Paints every photo; returns the exit status. Raises NbstError."""
-    settings = settings_of(options)
+    settings = settings_of(options, SETTINGS)
     start_log(verbose=settings.verbose)
     if not settings.style:
         raise SettingError("--style is missing: give a picture file or a built-in style's name (`nbst-live styles`)")
     style = open_style(settings.style[0])
-    photos = _photos(options.photos)
-    several = len(photos) > 1 or options.photos[0].is_dir()
+    plans = _plans(options)
     with Studio(settings, style) as studio:
-        for photo in photos:
-            trace = Trace(options.trace / photo.stem if several else options.trace) if options.trace else None
-            picture, matte = studio.paint(read_picture(photo), trace)
-            write_picture(_target(options.output, photo, several), picture)
-            if options.mask_out is not None:
-                write_picture(_target(options.mask_out, photo, several), matte)
+        for plan in plans:
+            trace = None if plan.trace is None else Trace(plan.trace)
+            picture, matte = studio.paint(read_picture(plan.photo), trace)
+            write_picture(plan.picture, picture)
+            if plan.matte is not None:
+                write_picture(plan.matte, matte)
             if trace is not None:
                 trace.finish()
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A photo, and the files and the folder that it is to give."""
+
+    photo: Path
+    picture: Path
+    matte: Path | None
+    trace: Path | None
+
+
+def _plans(options: argparse.Namespace) -> list[Plan]:
+    """What is to be done, checked before anything is painted: no file is written twice, and no photo over. Raises
+    InputError.
+    """
+    photos = _photos(options.photos)
+    several = len(photos) > 1 or options.photos[0].is_dir()
+    plans = [
+        Plan(
+            photo,
+            _target(options.output, photo, several),
+            None if options.mask_out is None else _target(options.mask_out, photo, several),
+            None if options.trace is None else (options.trace / photo.stem if several else options.trace),
+        )
+        for photo in photos
+    ]
+    taken = {photo.resolve() for photo in photos}
+    for target in (path for plan in plans for path in (plan.picture, plan.matte) if path is not None):
+        if target.resolve() in taken:
+            raise InputError(f"{target} would be written over; give another -o or --mask-out, or photos of other names")
+        taken.add(target.resolve())
+    return plans
 
 
 class Studio(ExitStack):
@@ -118,6 +151,8 @@ def _photos(given: list[Path]) -> list[Path]:
 def _target(output: Path, photo: Path, several: bool) -> Path:
     """The file for a photo's result: `output` itself, or a PNG in it where it is a folder."""
     if not several and not output.is_dir() and output.suffix:
+        if not output.parent.is_dir():
+            raise InputError(f"{output} cannot be written: there is no folder {output.parent}; make it first")
         return output
     try:
         output.mkdir(parents=True, exist_ok=True)

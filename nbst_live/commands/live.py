@@ -94,14 +94,18 @@ class Steering:
         except NbstError as error:
             log.warning("%s", error)
 
+    @property
+    def _recording(self) -> bool:
+        return any(isinstance(sink, Recorder) for sink in self._live.outputs.sinks)
+
     def _toggle_recording(self) -> None:
         sinks = self._live.outputs.sinks
         try:
             if self._recorder is not None and self._recorder in sinks:
-                sinks.remove(self._recorder)
-                self._recorder.close()
-                self.status.say(f"nbst-live: recorded {self._recorder.name}")
-                self._recorder = None
+                recorder, self._recorder = self._recorder, None
+                sinks.remove(recorder)
+                recorder.close()
+                self.status.say(f"nbst-live: recorded {recorder.name}")
                 return
             path = Path(f"nbst-live-{datetime.now():%Y%m%d-%H%M%S}.mp4")
             self._recorder = app.open_recorder(self._settings, path, self._live.source, live=True, sound=False)
@@ -130,7 +134,7 @@ class Steering:
     def _solver(self) -> str:
         state = self._live.backdrop.state
         flags = " PANIC" if self._live.pipeline.panic else ""
-        flags += " REC" if self._recorder is not None else ""
+        flags += " REC" if self._recording else ""
         if state.trouble:
             return f"solver: {state.trouble}{flags}"
         return (f"painting {state.step}/{state.steps}" if state.busy else "painted") + flags

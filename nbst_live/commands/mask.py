@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from nbst_live import app
+from nbst_live.capture.opencv import Orientation
 from nbst_live.commands.progress import Interruption, bar
 from nbst_live.errors import InputError, PictureError, SourceEnded, SourceStalled
 from nbst_live.logs import start_log
@@ -29,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Writes the mask; returns the exit status. Raises NbstError."""
-    settings = settings_of(options)
+    settings = settings_of(options, SETTINGS)
     start_log(verbose=settings.verbose)
     clip = options.output.suffix.lower() == ".mkv"
     if not clip and options.output.suffix.lower() != ".png":
@@ -43,6 +44,7 @@ def _mask_photo(source: Path, output: Path, settings: Settings) -> None:
         photo = read_picture(source)
     except PictureError as error:
         raise PictureError(f"{error}; of a clip the mask is a video: -o OUT.mkv") from error
+    photo = Orientation(settings.mirror, settings.rotate).apply(photo)
     with app.open_masker(settings, (photo.shape[1], photo.shape[0])) as masker:
         write_picture(output, MatteRefiner(over_time=False).refine(masker.mask(photo), photo))
 

@@ -36,6 +36,10 @@ class Interruption(Closable):
         self.asked = True
 
 
+# tqdm would start a thread that watches for bars that stand still, and leave it running.
+tqdm.monitor_interval = 0
+
+
 def bar(text: str, total: int | None) -> "tqdm[Any]":
     """A progress bar on stderr; silent where stderr is no terminal. To be used in a `with`."""
     return tqdm(desc=text, total=total, disable=None, leave=False, mininterval=0.2)

@@ -2,6 +2,7 @@
 processed.
 """
 
+import logging
 from contextlib import ExitStack, suppress
 
 import numpy as np
@@ -12,12 +13,15 @@ from nbst_live.backdrop.still import StillBackdrop, paint
 from nbst_live.commands.progress import Interruption, PaintingBar, bar
 from nbst_live.errors import MaskError, SourceEnded, SourceStalled
 from nbst_live.mask.matte import MatteRefiner
-from nbst_live.pictures import cover, open_style, read_picture
+from nbst_live.pictures import cover, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.pipeline import run as run_pipeline
 from nbst_live.report import render_report, write_report
 from nbst_live.settings import Settings
+from nbst_live.sinks.recorder import check_target
 from nbst_live.stages import Masker, Matte, Picture, Source
+
+log = logging.getLogger(__name__)
 
 PLATE_FRAMES = 150
 """Frames of a clip, evenly spread, that the plate is gathered from."""
@@ -27,17 +31,27 @@ def run(settings: Settings) -> int:
     """Renders `--input` to `--record`; returns the exit status. The same seed gives the same pictures. Raises
     NbstError.
     """
+    if settings.preview:
+        log.warning("no preview while a clip is rendered to a file; leave out --record to watch it")
     with ExitStack() as opened:
         interruption = opened.enter_context(Interruption())
         source = opened.enter_context(app.open_source(settings, realtime=False))
         size = (source.info.width, source.info.height)
         masker = opened.enter_context(app.open_masker(settings, size))
-        outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
+        if settings.record is not None:
+            check_target(settings.record)
         painting = PaintingBar(interruption)
         backdrop = StillBackdrop(_painted_room(settings, masker, size, painting))
+        # Opened only now: what went wrong before has cost no earlier recording of that name.
+        outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
         pipeline = Pipeline(masker, MatteRefiner(), backdrop, size)
         with bar("rendering", source.info.frames) as shown:
-            run_pipeline(source, pipeline, outputs, lambda: bool(shown.update() or not interruption.asked))
+
+            def tick() -> bool:
+                shown.update(pipeline.counts.frames_out - shown.n)
+                return not interruption.asked
+
+            run_pipeline(source, pipeline, outputs, tick)
         outputs.close()
         if settings.report is not None:
             write_report(settings.report, render_report(source, masker, pipeline, painting.steps, painting.seconds))
@@ -46,7 +60,7 @@ def run(settings: Settings) -> int:
 
 def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> Picture:
     """The finished backdrop of a clip, or of `--background`, at the clip's size."""
-    style = open_style(settings.style[0])
+    style = app.open_styles(settings)[0]
     with app.open_worker(size, settings, niceness=0) as worker:
         if settings.background is not None:
             room = cover(read_picture(settings.background), *size)

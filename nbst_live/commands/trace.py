@@ -32,11 +32,14 @@ class Trace:
 
     def finish(self) -> None:
         """Writes the table and the plot."""
-        with (self._folder / "loss.csv").open("w", newline="", encoding="utf-8") as stream:
-            table = csv.writer(stream)
-            table.writerow(["step", "seconds", "total", "content", "style"])
-            table.writerows([r.step, round(r.seconds, 3), r.loss, r.content, r.style] for r in self._rows)
-        self._plot(self._folder / "loss.png")
+        try:
+            with (self._folder / "loss.csv").open("w", newline="", encoding="utf-8") as stream:
+                table = csv.writer(stream)
+                table.writerow(["step", "seconds", "total", "content", "style"])
+                table.writerows([r.step, round(r.seconds, 3), r.loss, r.content, r.style] for r in self._rows)
+            self._plot(self._folder / "loss.png")
+        except OSError as error:
+            raise InputError(f"{self._folder} cannot be written: {error.strerror}; choose another folder") from error
 
     def _plot(self, file: Path) -> None:
         # The object interface needs no display and leaves the library user's own figures alone.

@@ -70,9 +70,9 @@ class OnnxMasker(Closable):
         """Alpha (h, w) float32 in [0, 1] at the network's size, of a picture stretched to it. Raises MaskError."""
         try:
             result = self._session.run([self._output], {self._input: self._prepare(picture)})[0]
+            alpha = np.asarray(result, np.float32).reshape(self._layout.height, self._layout.width)
         except Exception as error:
             raise MaskError(f"the mask failed on a frame: {str(error).strip().splitlines()[0]}") from error
-        alpha = np.asarray(result, np.float32).reshape(self._layout.height, self._layout.width)
         if not np.isfinite(alpha).all():
             raise MaskError("the mask of a frame holds values that are not numbers")
         return alpha

@@ -141,7 +141,7 @@ class _VideoFile:
         options: dict[str, str],
         audio_from: Path | None = None,
     ) -> None:
-        _check_target(path)
+        check_target(path)
         if audio_from is not None and path.exists() and path.samefile(audio_from):
             raise SinkError(
                 f"cannot record to {path}: it is the clip being read, which would be lost; give another name"
@@ -200,7 +200,8 @@ class _VideoFile:
             self._container.close()
 
 
-def _check_target(path: Path) -> None:
+def check_target(path: Path) -> None:
+    """Raises SinkError where a recording could not be opened; changes nothing."""
     kinds = ", ".join(_CONTAINERS)
     if path.suffix.lower() not in _CONTAINERS:
         raise SinkError(f"cannot record to {path}: its kind is {path.suffix or 'not given'!r}, expected one of {kinds}")
