@@ -54,7 +54,7 @@ class RoomBackdrop(Closable):
 
     `size` is the frames' (width, height). `photo`, when given, is painted instead of the room. `latest` needs an
     `observe` before it. `painted_at` is the `time.monotonic()` of the first painted picture. For one thread; nothing
-    here waits.
+    here waits for the solver. A finished painting is written to the cache on the spot.
     """
 
     def __init__(
