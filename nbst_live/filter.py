@@ -30,9 +30,9 @@ class BackgroundFilter(Closable):
 
     A frame and the result are (H, W, 3) uint8, BGR. The first frame fixes the size; it is slow, as it opens the mask
     (ModelError, ProviderError). Every call computes the mask and blends, some milliseconds, and does not wait for the
-    solver: the room is painted in a process of its own and comes in when it is ready. Until then the style's own picture
-    stands behind the person. The result is the caller's to keep. Calls must not overlap, but may come from any one
-    thread. `close` ends the solver's process; a filter that is not closed takes it along when the program ends.
+    solver: the room is painted in a process of its own and comes in when it is ready. Until then the style's own
+    picture stands behind the person. The result is the caller's to keep. Calls must not overlap, but may come from any
+    one thread. `close` ends the solver's process; a filter that is not closed takes it along when the program ends.
     """
 
     def __init__(self, style: str | Path, *, cache: bool = True, **settings: object) -> None:
