@@ -21,9 +21,12 @@ Sample = tuple[Image, Image]
 Matrix = npt.NDArray[np.float64]
 Size = tuple[int, int]  # height, width
 
-# (height, width) and share: webcams first, upright and square ones for phones and photos. All cost about the same.
-SHAPES = {(144, 256): 0.46, (256, 144): 0.14, (208, 160): 0.16, (192, 192): 0.12, (160, 208): 0.12}
-KINDS = {"webcam": 0.43, "crowd": 0.10, "nobody": 0.08, "photo": 0.26, "scene": 0.13}
+# (height, width) and share: 16:9, 4:3, upright and square. Those of one model all cost about the same.
+SHAPES = {
+    "fast": {(144, 256): 0.36, (176, 240): 0.18, (240, 176): 0.28, (208, 208): 0.18},
+    "fine": {(256, 448): 0.30, (288, 384): 0.22, (384, 288): 0.30, (336, 336): 0.18},
+}
+KINDS = {"webcam": 0.30, "crowd": 0.15, "nobody": 0.06, "photo": 0.33, "scene": 0.16}
 
 
 @dataclass
@@ -169,9 +172,12 @@ class Painter:
         return image, alpha
 
     def crowd(self, shape: Size) -> Sample:
-        """One to seven small full figures, the far ones first."""
-        image, alpha = self._background(shape), np.zeros(shape, np.uint8)
-        tallest = self.rng.uniform(0.2, 0.9)
+        """One to seven full figures, the far ones first, in a room or among the people of a scene."""
+        if self.rng.random() < 0.3:
+            image, alpha = self.scene(shape)
+        else:
+            image, alpha = self._background(shape), np.zeros(shape, np.uint8)
+        tallest = self.rng.uniform(0.2, 1.1)
         for height in sorted(tallest * self.rng.uniform(0.5, 1) for _ in range(self.rng.choice((1, 1, 2, 3, 4, 5, 7)))):
             figure = self.library.figures[self.rng.choice(self.library.standing)]
             image, alpha = self._paste(image, alpha, figure, self._stand(figure, shape, height))
@@ -181,9 +187,9 @@ class Painter:
         return self._background(shape), np.zeros(shape, np.uint8)
 
     def photo(self, shape: Size) -> Sample:
-        """A person photo as it is: stretched to the frame, or a crop of it that holds much of the person."""
+        """A person photo as it is: stretched to the frame, or a crop of it: a head, a torso or legs alone, at times."""
         layers = self.rng.choice(self.library.figures).photo
-        near = self.rng.choice((1.0, 1.0, self.rng.uniform(1.0, 1.5)))
+        near = self.rng.choice((1.0, 1.0, 1.0, self.rng.uniform(1.0, 1.5), self.rng.uniform(1.5, 2.5)))
         matrix = self._fill(layers.size, shape, near, self.rng.uniform(0, 1))
         return _split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
 
@@ -323,15 +329,15 @@ def _streak(length: int, angle: float) -> npt.NDArray[np.float32]:
 class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     """Endless batches `(B, H, W, 3)` and `(B, H, W)` uint8, each of one shape drawn by its share."""
 
-    def __init__(self, library: Library, size: int, seed: int):
+    def __init__(self, library: Library, shapes: dict[Size, float], size: int, seed: int):
         super().__init__()
-        self.library, self.size, self.seed = library, size, seed
+        self.library, self.shapes, self.size, self.seed = library, shapes, size, seed
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         cv2.setNumThreads(1)
         worker = torch.utils.data.get_worker_info()
         painter = Painter(self.library, self.seed * 1000 + (worker.id if worker else 0))
         while True:
-            shape = painter.rng.choices(list(SHAPES), list(SHAPES.values()))[0]
+            shape = painter.rng.choices(list(self.shapes), list(self.shapes.values()))[0]
             images, alphas = zip(*(painter.sample(shape) for _ in range(self.size)), strict=True)
             yield torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(alphas))

@@ -24,7 +24,7 @@ import matplotlib
 import numpy as np
 import torch
 import torch.distributed as dist
-from mask_data import Batches, Image, Library, read_library, read_rooms, read_split
+from mask_data import SHAPES, Batches, Image, Library, Size, read_library, read_rooms, read_split
 from mask_net import MaskNet, load_encoder
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
@@ -38,7 +38,7 @@ import matplotlib.pyplot as plt
 
 ENCODER_RATE, HEAD_RATE, WEIGHT_DECAY, WARM_UP, CLIP = 3e-4, 2e-3, 1e-3, 100, 2.0
 CHECK_EVERY, SAVE_SECONDS = 400, 180.0
-CHECK_SHAPES = {"portrait": (208, 160), "fashion": (256, 144), "scene": (160, 208), "room": (144, 256)}
+CHECK_ASPECTS = {"portrait": 0.8, "fashion": 0.6, "scene": 1.3, "room": 1.8}  # width / height
 
 
 def normalised(images: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class Check:
     pictures: dict[str, list[tuple[Image, Image]]]
 
     @classmethod
-    def read(cls, persons: list[Path], scenes: Path, rooms: Path) -> "Check":
+    def read(cls, persons: list[Path], scenes: Path, rooms: Path, shapes: list[Size]) -> "Check":
         people = [row for folder in persons for row in read_split(folder, "val")]
         found = {
             "portrait": [(p, a) for name, p, a in people if name.startswith("portrait")][::4],
@@ -73,7 +73,11 @@ class Check:
             "scene": [(p, a) for _, p, a in read_split(scenes, "val") if (a > 127).any()],
             "room": [(room, np.zeros(room.shape[:2], np.uint8)) for room in read_rooms(rooms, held_out=True)[::4]],
         }
-        return cls({kind: [_resized(p, a, CHECK_SHAPES[kind]) for p, a in rows] for kind, rows in found.items()})
+        nearest = {
+            kind: min(shapes, key=lambda shape: abs(math.log(shape[1] / shape[0] / aspect)))
+            for kind, aspect in CHECK_ASPECTS.items()
+        }
+        return cls({kind: [_resized(p, a, nearest[kind]) for p, a in rows] for kind, rows in found.items()})
 
     @torch.inference_mode()
     def scores(self, net: nn.Module, device: torch.device) -> dict[str, float]:
@@ -124,7 +128,10 @@ class Trainer:
         self.args, self.rank, self.check = args, rank, check
         self.device = torch.device(args.device)
         self.net = MaskNet()
-        load_encoder(self.net.encoder, args.encoder)
+        if args.encoder:
+            load_encoder(self.net.encoder, args.encoder)
+        if args.start:
+            self._start_from(args.start)
         self.net.to(self.device).train()
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from its stub
         self.average = AveragedModel(self.net, avg_fn=_average, use_buffers=True)
@@ -136,7 +143,7 @@ class Trainer:
         if args.resume:
             self._load()
         self.parallel = DistributedDataParallel(self.net, forward_sync_buffers=False)
-        batches = Batches(library, args.batch // args.workers, args.seed + 7919 * self.step + rank)
+        batches = Batches(library, SHAPES[args.shapes], args.batch // args.workers, args.seed + 7919 * self.step + rank)
         self.batches = iter(DataLoader(batches, batch_size=None, num_workers=args.loaders))
 
     def run(self) -> None:
@@ -204,6 +211,16 @@ class Trainer:
         part.replace(self.args.out / "checkpoint.pt")
         self.saved = time.monotonic()
 
+    def _start_from(self, path: Path) -> None:
+        """Takes the averaged weights of another run, those that fit in name and shape."""
+        average = torch.load(path, map_location=self.device, weights_only=True)["average"]
+        own = self.net.state_dict()
+        named = {key.removeprefix("module."): value for key, value in average.items()}
+        fitting = {key: value for key, value in named.items() if key in own and own[key].shape == value.shape}
+        self.net.load_state_dict(own | fitting)
+        if self.rank == 0:
+            print(f"{path}: {len(fitting)} of {len(own)} weights taken", flush=True)
+
     def _load(self) -> None:
         state = torch.load(self.args.out / "checkpoint.pt", map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
@@ -248,7 +265,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--persons", type=Path, nargs="+", required=True, help="folders of images, masks, index.csv")
     parser.add_argument("--scenes", type=Path, required=True, help="a folder of images, masks, index.csv")
     parser.add_argument("--rooms", type=Path, required=True, help="a folder of pictures without anybody")
-    parser.add_argument("--encoder", type=Path, required=True, help=".tflite or .npz to start the encoder from")
+    parser.add_argument("--encoder", type=Path, help=".tflite or .npz to start the encoder from")
+    parser.add_argument("--start", type=Path, help="checkpoint.pt of another run, to start from what fits of it")
+    parser.add_argument("--shapes", choices=tuple(SHAPES), default="fast", help="the input sizes to train at")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=0, help="length of the schedule in steps")
     parser.add_argument("--minutes", type=float, default=0.0, help="length of the schedule by the clock")
@@ -269,7 +288,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "meeting").unlink(missing_ok=True)
     library = read_library(args.persons, args.scenes, args.rooms)
-    check = Check.read(args.persons, args.scenes, args.rooms)
+    check = Check.read(args.persons, args.scenes, args.rooms, list(SHAPES[args.shapes]))
     # Forked, the processes share the pictures in memory.
     start_processes(_work, (args, library, check), nprocs=args.workers, start_method="fork")
 
