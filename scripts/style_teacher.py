@@ -5,6 +5,7 @@ CC BY 4.0), and `vgg19_16x_encoder5.pth`, VGG19 compressed 16 times, for relu4_1
 Distillation, CVPR 2020; MIT).
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ SCALES = {"relu1_1": 50.0, "relu2_1": 200.0, "relu3_1": 300.0, "relu4_1": 2.0, "
 
 class Teacher:
     """The two teachers seen as one. Pictures are (n, 3, h, w) float32, RGB, 0..1; activations come at about unit
-    power.
+    power. Also `Features` for the solver. With `half` they compute in bfloat16, more than twice as fast.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, half: bool = True) -> None:
+        self._half = half
         with np.load(folder / "vgg19_block1to3.npz") as arrays:
             self.vgg = {
                 key: (
@@ -41,10 +43,21 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, picture: Tensor) -> dict[str, Tensor]:
-        # Half the bits lose nothing that a student could learn, and are more than twice as fast.
-        with torch.autocast("cpu", torch.bfloat16):
+        return {name: value.float() for name, value in self.extract(picture, WIDTHS).items()}
+
+    def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """See `nbst_live.gatys.features.Features.extract`."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
             found = {**self._shallow(picture), **self._deep(picture)}
-        return {name: value.float() / SCALES[name] for name, value in found.items()}
+        return {name: found[name] / SCALES[name] for name in layers}
+
+    def metric(self, _: str) -> Tensor | None:
+        """None: these activations are where distances count."""
+        return None
+
+    def scale(self, layer: str) -> float:
+        """See `nbst_live.gatys.features.Features.scale`."""
+        return SCALES[layer]
 
     def _shallow(self, picture: Tensor) -> dict[str, Tensor]:
         x = picture.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)

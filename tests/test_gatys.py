@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from nbst_live.errors import ModelError, SettingError, SolverError
-from nbst_live.gatys.features import CompactEncoder, load_encoder
-from nbst_live.gatys.losses import ContentLoss, StyleLoss, TotalVariationLoss, gram
+from nbst_live.gatys.features import CompactEncoder, ReplicatePad, load_encoder
+from nbst_live.gatys.losses import ContentLoss, Norm, StyleLoss, TotalVariationLoss, gram
 from nbst_live.gatys.palette import repaint
 from nbst_live.gatys.pictures import to_area_of, to_picture, to_tensor
-from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS, SolverSettings
+from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS, SolverSettings, preset
 from nbst_live.gatys.solver import GatysSolver, Iterate, scales
 from nbst_live.stages import Picture
 
@@ -87,6 +87,41 @@ def test_losses_are_shares(kind: type[ContentLoss] | type[StyleLoss]) -> None:
     assert loss(torch.zeros_like(target)).item() == pytest.approx(1)
 
 
+def test_gram_has_the_gradient_of_what_it_computes() -> None:
+    guide = torch.rand(1, 1, 4, 6, dtype=torch.float64)
+
+    def found(activations: Tensor) -> Tensor:
+        flat, weights = activations.flatten(2)[0], guide.flatten()
+        return (flat * weights) @ flat.T / weights.sum()
+
+    activations = torch.rand(1, 3, 4, 6, requires_grad=True)
+    mixing = torch.rand(3, 3)
+    torch.testing.assert_close(gram(activations, guide.float()), found(activations.double()).float())
+    own, plain = (
+        torch.autograd.grad((mixing * value).sum(), activations)[0]
+        for value in (gram(activations, guide.float()), found(activations.double()).float())
+    )
+    torch.testing.assert_close(own, plain)
+
+
+def test_replicate_pad_has_the_gradient_of_pytorchs() -> None:
+    x, weights = torch.rand(2, 3, 5, 4, requires_grad=True), torch.rand(2, 3, 7, 6)
+    padded = ReplicatePad.apply(x), torch.nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    torch.testing.assert_close(padded[0], padded[1])
+    own, plain = (torch.autograd.grad((y * weights).sum(), x)[0] for y in padded)
+    torch.testing.assert_close(own, plain)
+
+
+@pytest.mark.parametrize(("norm", "content", "style"), [("code", 1.0, 1.0), ("formula", 1 / 4, 1 / 4)])
+def test_losses_with_the_papers_constants(norm: Norm, content: float, style: float) -> None:
+    target, found = torch.rand(1, 3, 4, 6), torch.rand(1, 3, 4, 6)
+    grams = [torch.einsum("nihw,njhw->ij", x, x) for x in (target, found)]
+    # As the paper writes it: Gram matrices are sums over the 4 x 6 positions.
+    by_hand = (grams[0] - grams[1]).square().sum() / (2 * 4 * 6 * 3) ** 2
+    torch.testing.assert_close(StyleLoss(gram(target), norm=norm)(found), by_hand * 4 * style)
+    torch.testing.assert_close(ContentLoss(target, norm=norm)(found), (target - found).square().mean() * content)
+
+
 def test_nothing_outside_the_guide_is_moved() -> None:
     guide = torch.zeros(1, 1, 8, 8)
     guide[..., 4:] = 1
@@ -119,14 +154,14 @@ def test_repaint_takes_the_paintings_colours() -> None:
     random = np.random.default_rng(0)
     plate = random.integers(60, 120, (40, 60, 3)).astype(np.uint8)
     painting = random.normal((150, 90, 60), (20, 10, 30), (50, 50, 3)).clip(0, 255).astype(np.uint8)
-    found = repaint(plate, painting).reshape(-1, 3).astype(np.float32)
+    found = repaint(plate, [(painting, 1.0)]).reshape(-1, 3).astype(np.float32)
     goal = painting.reshape(-1, 3).astype(np.float32)
     np.testing.assert_allclose(found.mean(0), goal.mean(0), atol=1)
     np.testing.assert_allclose(found.std(0), goal.std(0), rtol=0.05)
 
 
 def test_repaint_of_a_plain_plate_is_a_plain_picture_of_the_paintings_colour(style: Picture) -> None:
-    found = repaint(np.full((8, 8, 3), 77, np.uint8), style)
+    found = repaint(np.full((8, 8, 3), 77, np.uint8), [(style, 1.0)])
     assert np.ptp(found.reshape(-1, 3), axis=0).max() == 0
     np.testing.assert_allclose(found[0, 0], style.reshape(-1, 3).mean(0), atol=1)
 
@@ -188,7 +223,7 @@ def test_strength_trades_content_for_style() -> None:
 
 
 def test_scales_go_up_to_the_size_and_keep_the_shape() -> None:
-    plan = scales(1280, 720, 640, 100, warm=False)
+    plan = scales(1280, 720, 640, 100, single=False)
     assert plan[-1][:2] == (640, 360)
     assert len(plan) > 2
     assert all(coarse.width < fine.width for coarse, fine in pairwise(plan))
@@ -196,10 +231,10 @@ def test_scales_go_up_to_the_size_and_keep_the_shape() -> None:
     assert sum(scale.steps for scale in plan) == pytest.approx(100, abs=len(plan))
 
 
-def test_a_warm_start_leaves_the_coarse_scales_out() -> None:
-    cold, warm = scales(1280, 720, 640, 100, warm=False), scales(1280, 720, 640, 100, warm=True)
-    assert [scale[:2] for scale in warm] == [scale[:2] for scale in cold[-len(warm) :]]
-    assert len(warm) < len(cold)
+def test_one_scale_is_the_finest(encoder: CompactEncoder, plate: Picture, style: Picture) -> None:
+    assert [scale[:2] for scale in scales(1280, 720, 640, 100, single=True)] == [(640, 360)]
+    warm = GatysSolver(encoder, settings(size=2 * WIDTH)).solve(plate, style, start=plate)
+    assert next(warm).scale == (2 * WIDTH, 2 * HEIGHT)
 
 
 def test_iterates_count_up_and_the_loss_comes_down(painted: list[Iterate]) -> None:
@@ -282,6 +317,9 @@ class Broken:
     def metric(self, layer: str) -> Tensor | None:
         return self.encoder.metric(layer)
 
+    def scale(self, layer: str) -> float:
+        return self.encoder.scale(layer)
+
 
 def test_divergence_is_an_error_that_says_what_to_do(encoder: CompactEncoder, plate: Picture, style: Picture) -> None:
     with pytest.raises(SolverError, match="learning rate"):
@@ -293,3 +331,49 @@ def test_any_size_of_plate_and_painting_can_be_painted(encoder: CompactEncoder) 
     plate, painting = (random.integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((37, 61), (51, 19)))
     found: npt.NDArray[np.uint8] = last(GatysSolver(encoder, settings(steps=2)).solve(plate, painting)).picture
     assert found.shape == (58, 96, 3)
+
+
+def test_a_blend_of_one_painting_twice_is_that_painting(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
+    solver = GatysSolver(encoder, settings(steps=5))
+    alone, blend = (last(solver.solve(plate, styles)).picture for styles in (style, [(style, 2.0), (style, 1.0)]))
+    assert np.abs(alone.astype(int) - blend).mean() < 1
+
+
+def test_a_blend_lies_between_its_paintings(encoder: CompactEncoder, plate: Picture, style: Picture) -> None:
+    """By colour: the blue and yellow painting, its red and green twin, and both."""
+    twin = np.ascontiguousarray(style[..., [1, 0, 2]])
+    solver = GatysSolver(encoder, settings())
+    first, second, both = (
+        last(solver.solve(plate, styles)).picture.reshape(-1, 3).mean(0)
+        for styles in (style, twin, [(style, 1.0), (twin, 1.0)])
+    )
+    assert np.abs(both - (first + second) / 2).max() < 0.25 * np.abs(first - second).max()
+
+
+def test_kept_colours_are_the_rooms(encoder: CompactEncoder, plate: Picture, style: Picture) -> None:
+    def distance(picture: Picture, other: Picture) -> float:
+        return float(np.abs(picture.reshape(-1, 3).mean(0) - other.reshape(-1, 3).mean(0)).max())
+
+    kept = last(GatysSolver(encoder, settings(keep_colors=True)).solve(plate, style)).picture
+    assert distance(kept, plate) < 0.5 * distance(style, plate)
+
+
+@pytest.mark.parametrize("changes", [{"levels": 1}, {"optimizer": "lbfgs"}, {"multiscale": False}, {"start": "photo"}])
+def test_every_way_down_lowers_the_loss(
+    encoder: CompactEncoder, plate: Picture, style: Picture, changes: dict[str, object]
+) -> None:
+    found = list(GatysSolver(encoder, settings(**changes)).solve(plate, style))
+    assert found[-1].total < 0.7 * found[0].total
+
+
+@pytest.mark.parametrize("name", ["paper-code", "paper-formula"])
+def test_the_papers_presets_keep_their_best_picture(
+    encoder: CompactEncoder, plate: Picture, style: Picture, name: str
+) -> None:
+    given = preset(name) | {"content_layer": "relu5_1", "steps": 12, "size": WIDTH, "threads": 1}
+    found = list(GatysSolver(encoder, SolverSettings(**given)).solve(plate, style))
+    best = min(found, key=lambda iterate: iterate.total)
+    assert best.total < found[0].total
+    np.testing.assert_array_equal(found[-1].picture, best.picture)

@@ -5,15 +5,22 @@ encoder of its own, distilled from VGG19 by `scripts/distill_style.py`. Its laye
 VGG19's layers.
 """
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nbst_live.errors import ModelError
+from nbst_live.gatys.settings import SolverSettings
+from nbst_live.parsing import VGG19_LAYERS
+
+log = logging.getLogger(__name__)
 
 BLOCKS: tuple[tuple[tuple[str, int], ...], ...] = (
     (("1_1", 16), ("1_2", 16)),
@@ -23,6 +30,9 @@ BLOCKS: tuple[tuple[tuple[str, int], ...], ...] = (
     (("5_1", 128),),
 )
 """(name, width) of the 3x3 convolutions; between blocks the size halves. VGG19's own, a quarter as wide or less."""
+
+LAYERS = tuple(f"relu{name}" for block in BLOCKS for name, _ in block)
+"""The layers that the encoder has, of VGG19's."""
 
 MEAN, STD = 0.45, 0.225
 """Of the pictures that the encoder was trained on, about: it takes them to zero mean and unit variance."""
@@ -39,7 +49,7 @@ class Features(Protocol):
             layers: names such as `"relu3_1"`.
 
         Returns:
-            For each name, (1, c, h / s, w / s) float32, where s is the layer's stride.
+            For each name, (1, c, h / s, w / s), where s is the layer's stride, in the network's own precision.
 
         Raises:
             ModelError: a name that the network does not have.
@@ -52,22 +62,58 @@ class Features(Protocol):
         """
         ...
 
+    def scale(self, layer: str) -> float:
+        """Return the factor that brings `layer`'s activations to the size of VGG19's for pictures in 0..255."""
+        ...
+
+
+VGG_SCALE = {"relu1": 50.0, "relu2": 200.0, "relu3": 300.0, "relu4": 300.0, "relu5": 30.0}
+"""About how large VGG19's activations are, root mean square, for pictures in 0..255. Blocks 1 to 3 were measured, see
+`scripts/style_teacher.py`; the weights of 4 and 5 were not to be had, theirs are estimates. Only the papers' own loss
+constants, which depend on the scale, need it."""
+
+
+class ReplicatePad(torch.autograd.Function):
+    """One pixel of replicate padding; PyTorch's gradient of it is, in bfloat16, as slow as a convolution."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor) -> Tensor:
+        return nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
+
+    @staticmethod
+    def backward(_: Any, grad: Tensor) -> Tensor:
+        inner = grad[..., 1:-1, 1:-1].clone(memory_format=torch.preserve_format)
+        for k in (0, -1):
+            inner[..., k, :] += grad[..., k, 1:-1]
+            inner[..., :, k] += grad[..., 1:-1, k]
+        for i, j in product((0, -1), repeat=2):
+            inner[..., i, j] += grad[..., i, j]
+        return inner
+
+
+def pad(x: Tensor) -> Tensor:
+    """(n, c, h, w) with one pixel of replicate padding on every side."""
+    padded: Tensor = ReplicatePad.apply(x)  # type: ignore[no-untyped-call]
+    return padded
+
 
 class CompactEncoder(nn.Module):
     """VGG19 to relu5_1, but thin: 3x3 convolutions with ReLU, replicate padding (zeros would paint dark borders), and
     average pooling.
 
-    Average pooling gives smoother pictures than max pooling (Gatys et al. 2016, section 2).
+    Average pooling gives smoother pictures than max pooling (Gatys et al. 2016, section 2). `precision` is what the
+    convolutions compute in; bfloat16 is twice as fast where the processor knows it, and paints the same picture.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.convolutions = nn.ModuleDict()
         self.metrics: dict[str, Tensor] = {}
+        self.precision = torch.float32
         width = 3
         for block in BLOCKS:
             for name, out in block:
-                layer = nn.Conv2d(width, out, 3, padding=1, padding_mode="replicate")
+                layer = nn.Conv2d(width, out, 3)
                 # With so few channels, convolutions are half as slow again in the usual layout.
                 layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
                 self.convolutions[name] = layer
@@ -84,12 +130,12 @@ class CompactEncoder(nn.Module):
             known = ", ".join(f"relu{name}" for name in self.convolutions)
             raise ModelError(f"the encoder has no layer {', '.join(sorted(unknown))}; choose from {known}")
         found: dict[str, Tensor] = {}
-        x = (picture - MEAN) / STD
+        x = ((picture - MEAN) / STD).to(self.precision)
         for depth, block in enumerate(BLOCKS):
             if depth:
                 x = nn.functional.avg_pool2d(x, 2, ceil_mode=True)
             for name, _ in block:
-                x = nn.functional.relu(self.convolutions[name](x))
+                x = nn.functional.relu(self.convolutions[name](pad(x)))
                 if f"relu{name}" in layers:
                     found[f"relu{name}"] = x
                 if len(found) == len(set(layers)):
@@ -100,11 +146,26 @@ class CompactEncoder(nn.Module):
         """See `Features.metric`; the matrix turns a distance into what it would be between VGG19's activations."""
         return self.metrics.get(layer)
 
+    def scale(self, layer: str) -> float:
+        """See `Features.scale`; this encoder's activations, as its metrics carry them, have about unit power."""
+        return VGG_SCALE[layer[:5]]
 
-def load_encoder(path: Path, device: str = "cpu") -> CompactEncoder:
+
+def fastest_precision(device: str) -> torch.dtype:
+    """bfloat16 where `device` computes with it directly, else float32."""
+    if device == "cpu":
+        # The public torch.cpu has no question for it yet; this one is what torch's own tests ask.
+        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+    if device == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+def load_encoder(path: Path, device: str = "cpu", precision: torch.dtype | None = None) -> CompactEncoder:
     """Read the encoder from `path`, an .npz as `scripts/distill_style.py` writes it.
 
-    Keys: `conv1_1/weight` (out, in, 3, 3), `conv1_1/bias` (out,), `relu1_1/metric` (c, c); float16.
+    `precision` None takes the fastest. Keys: `conv1_1/weight` (out, in, 3, 3), `conv1_1/bias` (out,), `relu1_1/metric`
+    (c, c); float16.
 
     Raises:
         ModelError: the file is missing, unreadable, or holds other arrays than expected.
@@ -119,7 +180,32 @@ def load_encoder(path: Path, device: str = "cpu") -> CompactEncoder:
         encoder.load_state_dict({_state_name(key): tensor for key, tensor in tensors.items()})
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"cannot read a style encoder from {path} ({error}): install nbst-live again") from error
-    return encoder.requires_grad_(False).to(device)
+    encoder.precision = fastest_precision(device) if precision is None else precision
+    return encoder.requires_grad_(False).to(device, encoder.precision)
+
+
+def nearest_layer(name: str, known: Sequence[str]) -> str:
+    """The layer of `known` nearest in depth to VGG19's layer `name`; of two as near, the shallower."""
+    depth = VGG19_LAYERS.index(name)
+    return min(known, key=lambda layer: (abs(VGG19_LAYERS.index(layer) - depth), VGG19_LAYERS.index(layer)))
+
+
+def with_nearest_layers(settings: SolverSettings, known: Sequence[str]) -> SolverSettings:
+    """The settings with layers of `known` alone; logs which stands in for which."""
+    wanted = (settings.content_layer, *settings.style_layers)
+    stand_ins = {name: nearest_layer(name, known) for name in wanted}
+    for name, stand_in in stand_ins.items():
+        if name != stand_in:
+            log.warning("these features have no layer %s; the nearest they have, %s, stands in", name, stand_in)
+    weights: dict[str, float] = {}
+    for name, weight in zip(settings.style_layers, settings.layer_weights, strict=True):
+        weights[stand_ins[name]] = weights.get(stand_ins[name], 0.0) + weight
+    return replace(
+        settings,
+        content_layer=stand_ins[settings.content_layer],
+        style_layers=tuple(weights),
+        layer_weights=tuple(weights.values()),
+    )
 
 
 def _state_name(key: str) -> str:

@@ -3,8 +3,10 @@
 """
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from nbst_live.gatys.features import Features
@@ -20,8 +22,23 @@ class Losses(NamedTuple):
     style: Tensor
 
 
+OFFSETS = ((0, 0), (3, 6), (6, 11), (9, 1), (12, 7), (15, 12), (2, 13), (5, 10))
+"""(down, right) in pixels, one step after the other; modulo 8, no two agree in either direction."""
+
+
+class Terms(NamedTuple):
+    """Content and style at one offset; the factors carry weights and scales."""
+
+    content: ContentLoss
+    styles: dict[str, StyleLoss]
+
+
 class Objective:
     """What a picture of one size is measured by.
+
+    Pooling leaves the network nearly blind to patterns that repeat with its strides, and the optimiser fills the blind
+    spots with a lattice. So the picture is moved a few pixels from step to step, and plate and guide with it, which
+    leaves no pattern unseen (the jitter of Mordvintsev et al., "Inceptionism", 2015); not with `jitter` off.
 
     Args:
         features: the network.
@@ -40,24 +57,49 @@ class Objective:
         guide: Tensor | None,
     ) -> None:
         self._features, self._settings = features, settings
-        layer = settings.content_layer
-        target = features.extract(plate, [layer])[layer].detach()
-        self._content = ContentLoss(target, features.metric(layer), guide)
-        self._styles = {
-            layer: (weight / sum(settings.layer_weights), StyleLoss(grams[layer], features.metric(layer), guide))
+        self._plate, self._grams, self._guide = plate, grams, guide
+        self._total_variation = TotalVariationLoss(guide)
+        offsets = OFFSETS if settings.jitter else OFFSETS[:1]
+        self._offsets = cycle(offsets)
+        self._terms: dict[tuple[int, int], Terms] = {}
+        whole = sum(settings.layer_weights)
+        self._shares = {
+            layer: self._scale(layer) ** 4 * weight / whole
             for layer, weight in zip(settings.style_layers, settings.layer_weights, strict=True)
         }
-        self._total_variation = TotalVariationLoss(guide)
 
     def __call__(self, picture: Tensor) -> Losses:
         """Picture: (1, 3, h, w) float32, RGB, 0..1."""
-        settings = self._settings
-        found = self._features.extract(picture, (*settings.style_layers, settings.content_layer))
-        content = self._content(found[settings.content_layer])
-        style = sum(
-            (share * loss(found[layer]) for layer, (share, loss) in self._styles.items()), content.new_zeros(())
-        )
+        settings, offset = self._settings, next(self._offsets)
+        if offset not in self._terms:
+            self._terms[offset] = self._terms_at(offset)
+        terms = self._terms[offset]
+        found = self._features.extract(moved(picture, offset), (*settings.style_layers, settings.content_layer))
+        content = self._scale(settings.content_layer) ** 2 * terms.content(found[settings.content_layer])
+        style = torch.stack([share * terms.styles[layer](found[layer]) for layer, share in self._shares.items()]).sum()
         total = settings.alpha * content + settings.style_weight * style
         if settings.tv_weight:
             total = total + settings.tv_weight * self._total_variation(picture)
         return Losses(total, content, style)
+
+    @torch.no_grad()
+    def _terms_at(self, offset: tuple[int, int]) -> Terms:
+        features, settings = self._features, self._settings
+        guide = None if self._guide is None else moved(self._guide, offset)
+        layer = settings.content_layer
+        target = features.extract(moved(self._plate, offset), [layer])[layer]
+        content = ContentLoss(target, features.metric(layer), guide, settings.loss)
+        styles = {k: StyleLoss(g, features.metric(k), guide, settings.loss) for k, g in self._grams.items()}
+        return Terms(content, styles)
+
+    def _scale(self, layer: str) -> float:
+        """Only the papers' own constants depend on how large the activations are."""
+        return 1.0 if self._settings.loss == "share" else self._features.scale(layer)
+
+
+def moved(tensor: Tensor, offset: tuple[int, int]) -> Tensor:
+    """The (1, c, h, w) tensor moved (down, right); what leaves it on one side comes in on the other.
+
+    Repeating the edge instead would count its pixels many times over, and the optimiser makes use of that.
+    """
+    return tensor if offset == (0, 0) else torch.roll(tensor, offset, (2, 3))

@@ -1,8 +1,8 @@
 """Gatys' optimiser as a generator of iterates, coarse to fine.
 
 Gatys et al. (CVPR 2016) and Naive Background Style Transfer paint at one size. Here the picture is painted first at
-about 150 pixels, where a large stroke of the painting spans few of them and a step costs little, and then finer and
-finer, each size from the last (Gatys et al., CVPR 2017, section 6).
+128 pixels or a little more, where a large stroke of the painting spans few of them and a step costs little, and then
+finer and finer, each size from the last (Gatys et al., CVPR 2017, section 6).
 
 Further departures: the start and the content are the plate in the painting's colours, see `palette`; what is shown
 is a running average of the iterates, which has less of Adam's noise than any one of them.
@@ -10,7 +10,7 @@ is a running average of the iterates, which has less of Adam's noise than any on
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -22,20 +22,24 @@ from torch import Tensor
 from torch.nn import functional
 
 from nbst_live.errors import SolverError
+from nbst_live.gatys.descent import AdamDescent, Descent, LbfgsDescent
 from nbst_live.gatys.features import Features
 from nbst_live.gatys.losses import gram
-from nbst_live.gatys.objective import Losses, Objective
+from nbst_live.gatys.objective import Objective
 from nbst_live.gatys.palette import repaint
 from nbst_live.gatys.pictures import resize, resize_tensor, to_area_of, to_picture, to_tensor
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.stages import Picture
 
 COARSEST = 128
-SCALE_RATIO = 1.6
-WARM_SCALES = 2
+SCALE_RATIO = 2**0.5
+WARM_SHARE = 0.1
+"""Steps of a refresh, as a share of a first solve's."""
 STEP_SHARE = 0.8
-BETAS = (0.9, 0.99)
-FINAL_RATE = 0.1
+DECAY = 0.25
+FINAL_RATE = 0.2
+"""The learning rate falls to this share over the last quarter of a scale. Falling all the way, as before, costs more
+steps than its smoother end is worth."""
 AVERAGE_DECAY = 0.9
 NOISE = 0.005
 
@@ -77,19 +81,32 @@ class Iterate:
         return to_picture(self._average)
 
 
-class Average:
-    """Running average of the iterates of one scale, the older ones fading."""
+class Shown:
+    """What is shown of one scale's iterates: their running average, the older ones fading, or the best one so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: SolverSettings) -> None:
+        self._settings = settings
         self._sum: Tensor | None = None
         self._weight = 0.0
+        self._best: tuple[float, Tensor] | None = None
 
-    def add(self, picture: Tensor) -> Tensor:
-        """The average with `picture` in it: a new tensor, so that earlier ones stay as they were."""
+    def add(self, picture: Tensor, total: float) -> Tensor:
+        """What to show with `picture` added: a new tensor, so that earlier ones stay as they were."""
+        if self._settings.keep_best:
+            if self._best is None or total < self._best[0]:
+                self._best = (total, picture.clone())
+            return self._best[1]
+        if not self._settings.average:
+            return picture.clone()
         fresh = 1 - AVERAGE_DECAY
         self._sum = picture * fresh if self._sum is None else torch.add(self._sum * AVERAGE_DECAY, picture, alpha=fresh)
         self._weight = self._weight * AVERAGE_DECAY + fresh
         return self._sum / self._weight
+
+
+Styles = Picture | Sequence[tuple[Picture, float]]
+"""One painting, or several with the weight of each in the blend; pictures (h, w, 3) uint8 BGR."""
+Blend = list[tuple[Picture, float]]
 
 
 class GatysSolver:
@@ -105,7 +122,7 @@ class GatysSolver:
     def solve(
         self,
         plate: Picture,
-        style: Picture,
+        styles: Styles,
         start: Picture | None = None,
         steps: int | None = None,
         guide: npt.NDArray[np.float32] | None = None,
@@ -114,7 +131,7 @@ class GatysSolver:
 
         Args:
             plate: (h, w, 3) uint8 BGR, any size; painted at the settings' size, its shape kept.
-            style: (h, w, 3) uint8 BGR: the painting.
+            styles: the painting, or several and their weights.
             start: an earlier result, any size, to go on from: the coarse scales are then left out.
             steps: in place of the settings'.
             guide: (h, w) float32 in 0..1, 1 where to paint: elsewhere nothing is read and the start stays as it is.
@@ -122,64 +139,81 @@ class GatysSolver:
         Raises:
             SolverError: the objective is no longer a number.
         """
-        begun, done = time.monotonic(), 0
+        begun, done, settings = time.monotonic(), 0, self._settings
+        goal, paintings = self._coloured(plate, _blend(styles))
         height, width = plate.shape[:2]
-        plan = scales(width, height, self._settings.size, steps or self._settings.steps, warm=start is not None)
+        plan = self._plan(width, height, steps, warm=start is not None)
         total_steps = sum(scale.steps for scale in plan)
-        generator = torch.Generator().manual_seed(self._settings.seed)
-        recoloured = repaint(plate, style)
-        current = self._tensor(recoloured if start is None else start)
+        generator = torch.Generator().manual_seed(settings.seed)
+        current = self._tensor(goal if start is None else start)
         for scale in plan:
             where = self._fit_guide(guide, scale)
-            objective = self._objective(recoloured, style, scale, where)
+            objective = self._objective(goal, paintings, scale, where)
             picture = self._begin(current, scale, generator, where)
-            for losses, current in self._descend(objective, picture, scale.steps, where):
-                done += 1
+            descent = self._descent(picture)
+            shown = Shown(settings)
+            for step in range(scale.steps):
+                before = descent.picture.detach().clone() if settings.keep_best else None
+                losses = descent.step(objective, self._rate(step / scale.steps), where)
                 values = (losses.total.item(), losses.content.item(), losses.style.item())
+                done += 1
                 if not np.isfinite(values[0]):
                     raise SolverError(
                         f"the objective became {values[0]} at step {done} of {total_steps}, expected a number: "
-                        f"lower the learning rate, which is {self._settings.learning_rate}, or the weights"
+                        f"lower the learning rate, which is {settings.learning_rate}, or the weights"
                     )
+                current = shown.add(descent.picture.detach() if before is None else before, values[0])
                 seconds = time.monotonic() - begun
                 yield Iterate(done, total_steps, (scale.width, scale.height), *values, seconds, current)
+
+    def _rate(self, progress: float) -> float:
+        """The share of the learning rate at this share, 0 to 1, of a scale's steps: it falls at the end, see DECAY."""
+        if not self._settings.multiscale:
+            return 1.0
+        return 1 - (1 - FINAL_RATE) * max(0.0, (progress - 1 + DECAY) / DECAY)
+
+    def _coloured(self, plate: Picture, paintings: Blend) -> tuple[Picture, Blend]:
+        """Plate and paintings as the objective reads them: who takes whose colours, if anybody."""
+        if self._settings.keep_colors:
+            return plate, [(repaint(painting, [(plate, 1.0)]), weight) for painting, weight in paintings]
+        if self._settings.start == "photo":
+            return plate, paintings
+        return repaint(plate, paintings), paintings
+
+    def _plan(self, width: int, height: int, steps: int | None, *, warm: bool) -> list[Scale]:
+        settings = self._settings
+        count = steps or (max(1, round(settings.steps * WARM_SHARE)) if warm else settings.steps)
+        return scales(width, height, settings.size, count, single=warm or not settings.multiscale)
 
     def _begin(self, current: Tensor, scale: Scale, generator: torch.Generator, where: Tensor | None) -> Tensor:
         """The picture to start a scale from. The noise gives flat walls something for the strokes to grow from."""
         picture = resize_tensor(current, scale.width, scale.height)
-        noise = NOISE * torch.randn(picture.shape, generator=generator).to(picture)
-        noise = noise if where is None else noise * where
-        return (picture + noise).clamp(0, 1).contiguous(memory_format=torch.channels_last).requires_grad_()
+        if self._settings.start != "photo":
+            noise = NOISE * torch.randn(picture.shape, generator=generator).to(picture)
+            picture = picture + (noise if where is None else noise * where)
+        return picture.clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
-    def _descend(
-        self, objective: Objective, picture: Tensor, steps: int, where: Tensor | None
-    ) -> Iterator[tuple[Losses, Tensor]]:
-        """Adam, its rate falling; yields the losses before each step and the average after it."""
-        optimiser = torch.optim.Adam([picture], lr=self._settings.learning_rate, betas=BETAS, eps=1e-12)
-        schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, FINAL_RATE ** (1 / steps))
-        average = Average()
-        for _ in range(steps):
-            optimiser.zero_grad()
-            losses = objective(picture)
-            losses.total.backward()
-            if where is not None and picture.grad is not None:
-                picture.grad *= where > 0
-            optimiser.step()
-            schedule.step()
-            with torch.no_grad():
-                shown = average.add(picture.clamp_(0, 1))
-            yield losses, shown
+    def _descent(self, picture: Tensor) -> Descent:
+        return LbfgsDescent(picture) if self._settings.optimizer == "lbfgs" else AdamDescent(picture, self._settings)
 
-    def _objective(self, plate: Picture, style: Picture, scale: Scale, where: Tensor | None) -> Objective:
+    def _objective(self, plate: Picture, paintings: Blend, scale: Scale, where: Tensor | None) -> Objective:
         target = self._tensor(resize(plate, scale.width, scale.height))
-        return Objective(self._features, self._settings, target, self._style_grams(style, scale), where)
+        return Objective(self._features, self._settings, target, self._blended_grams(paintings, scale), where)
+
+    def _blended_grams(self, paintings: Blend, scale: Scale) -> dict[str, Tensor]:
+        """Gram matrix per style layer: the mean of the paintings', by their weights."""
+        whole = sum(weight for _, weight in paintings)
+        each = [(self._style_grams(painting, scale), weight / whole) for painting, weight in paintings]
+        layers = self._settings.style_layers
+        return {layer: torch.stack([grams[layer] * share for grams, share in each]).sum(0) for layer in layers}
 
     @torch.no_grad()
     def _style_grams(self, style: Picture, scale: Scale) -> dict[str, Tensor]:
         """The painting's Gram matrices at a scale: computed once, since a plate is painted again and again."""
         key = (hashlib.blake2b(style.tobytes()).digest(), scale.width, scale.height)
         if key not in self._grams:
-            painting = self._tensor(to_area_of(style, scale.width, scale.height))
+            zoom = self._settings.style_scale
+            painting = self._tensor(to_area_of(style, round(scale.width * zoom), round(scale.height * zoom)))
             found = self._features.extract(painting, self._settings.style_layers)
             self._grams[key] = {layer: gram(activations) for layer, activations in found.items()}
         return self._grams[key]
@@ -194,10 +228,14 @@ class GatysSolver:
         return functional.interpolate(whole, (scale.height, scale.width), mode="area")
 
 
-def scales(width: int, height: int, size: int, steps: int, *, warm: bool) -> list[Scale]:
-    """The stages for a picture of this shape, coarsest first, each `SCALE_RATIO` finer; only the finest when warm."""
+def _blend(styles: Styles) -> Blend:
+    return [(styles, 1.0)] if isinstance(styles, np.ndarray) else list(styles)
+
+
+def scales(width: int, height: int, size: int, steps: int, *, single: bool) -> list[Scale]:
+    """The stages for a picture of this shape, coarsest first, each `SCALE_RATIO` finer; only the finest if `single`."""
     longs = [float(size)]
-    while longs[-1] / SCALE_RATIO >= COARSEST and not (warm and len(longs) == WARM_SCALES):
+    while longs[-1] / SCALE_RATIO >= COARSEST and not single:
         longs.append(longs[-1] / SCALE_RATIO)
     longs.reverse()
     shares = [STEP_SHARE**index for index in range(len(longs))]

@@ -1,0 +1,223 @@
+"""How fast the solver paints, against Gatys' optimiser as it is commonly run; one judge for all.
+
+    python scripts/bench_style.py --teachers DIR --style starry_night.jpg --content room.mp4 --json bench.json
+
+The judge is the total objective on the full features (VGG19 blocks 1 to 3, the compressed VGG19's relu4_1, relu5_1 and
+its conv4_2 for the content; style_teacher.py) in float32: the shares of the five style layers' errors, equally weighed,
+plus `CONTENT_WEIGHT` times that of the content. All contenders start from the photo and descend the same objective,
+without total variation, on as many threads; the judge's own time is not counted.
+
+plain: one scale, full features in float32, Adam on pixels at the best of three rates, as neural-style has it; L-BFGS
+likewise. Ours: coarse to fine, Adam on a pyramid, the fastest precision; with the full features and with the compact
+encoder. Seconds are those until plain Adam's final judgement is reached. Refresh: the photo's light has changed a
+little; seconds until what a cold solve ends with, cold and from the last painting.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+import torch
+from style_teacher import Teacher
+
+from nbst_live.gatys.features import Features, load_encoder
+from nbst_live.gatys.losses import gram
+from nbst_live.gatys.pictures import resize, to_area_of, to_tensor
+from nbst_live.gatys.settings import STYLE_LAYERS, SolverSettings
+from nbst_live.gatys.solver import GatysSolver, Iterate
+from nbst_live.models import find, verify
+from nbst_live.pictures import read_picture
+from nbst_live.stages import Picture
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+RATES = (0.01, 0.03, 0.1)
+TRIAL_STEPS = 100
+"""Steps after which the best of the rates goes on alone."""
+JUDGEMENTS = 50
+CONTENT_WEIGHT = SolverSettings().alpha
+CONTENT = "relu4_2"
+CLIPS = {".mp4", ".mkv", ".mov", ".avi", ".webm"}
+
+
+class Judge:
+    """The total objective of a picture, in float32."""
+
+    def __init__(self, teacher: Teacher, content: Picture, style: Picture) -> None:
+        height, width = content.shape[:2]
+        self._teacher, self._size = teacher, (width, height)
+        with torch.no_grad():
+            self._content = teacher.extract(to_tensor(content), [CONTENT])[CONTENT]
+            found = teacher.extract(to_tensor(to_area_of(style, width, height)), STYLE_LAYERS)
+            self._grams = {layer: gram(value) for layer, value in found.items()}
+
+    @torch.no_grad()
+    def __call__(self, picture: Picture) -> float:
+        found = self._teacher.extract(to_tensor(resize(picture, *self._size)), (*STYLE_LAYERS, CONTENT))
+        content = (found[CONTENT] - self._content).square().sum() / self._content.square().sum()
+        shares = [(gram(found[k]) - g).square().sum() / g.square().sum() for k, g in self._grams.items()]
+        return float(CONTENT_WEIGHT * content + sum(shares) / len(shares))
+
+
+@dataclass
+class Trace:
+    """One contender: judgements over the seconds it worked."""
+
+    name: str
+    iterates: Iterator[Iterate]
+    judge: Judge
+    seconds: list[float] = field(default_factory=list)
+    judged: list[float] = field(default_factory=list)
+    spent: float = 0.0
+    picture: Picture | None = None
+
+    def run(self, steps: int, every: int, until: float = 0.0) -> "Trace":
+        """Goes on for `steps`, or to the end, or until the judge says `until`; judged every so many steps."""
+        for _ in range(steps):
+            began = time.perf_counter()
+            iterate = next(self.iterates, None)
+            self.spent += time.perf_counter() - began
+            if iterate is None:
+                break
+            if iterate.step % every and iterate.step != iterate.steps:
+                continue
+            self.picture = iterate.picture
+            self.seconds.append(self.spent)
+            self.judged.append(self.judge(self.picture))
+            if self.judged[-1] <= until:
+                break
+        if self.judged:
+            print(f"{self.name}: {self.judged[-1]:.5f} after {self.spent:.1f} s", flush=True)
+        return self
+
+    def reached(self, goal: float) -> float | None:
+        """Seconds until the judge said `goal` or less; None if never."""
+        return next((s for s, judged in zip(self.seconds, self.judged, strict=True) if judged <= goal), None)
+
+
+@dataclass
+class Bench:
+    """What all contenders share."""
+
+    teachers: Path
+    style: Picture
+    threads: int
+    size: int
+
+    def judge(self, content: Picture) -> Judge:
+        return Judge(Teacher(self.teachers, half=False), content, self.style)
+
+    def plain(self, **changes: object) -> SolverSettings:
+        """As neural-style: one scale, pixels, no average."""
+        return self.ours(multiscale=False, levels=1, jitter=False, average=False, beta1=0.9, beta2=0.999, **changes)
+
+    def ours(self, **changes: object) -> SolverSettings:
+        shared = {"start": "photo", "tv_weight": 0.0, "layer_weights": (1.0,) * len(STYLE_LAYERS)}
+        return SolverSettings(**{**shared, "size": self.size, "threads": self.threads, **changes})  # type: ignore[arg-type]
+
+    def trace(
+        self,
+        name: str,
+        features: Features,
+        settings: SolverSettings,
+        judge: Judge,
+        content: Picture,
+        start: Picture | None = None,
+    ) -> Trace:
+        return Trace(name, GatysSolver(features, settings).solve(content, self.style, start=start), judge)
+
+
+def plain_adam(bench: Bench, teacher: Teacher, judge: Judge, content: Picture, steps: int) -> Trace:
+    """Adam at every rate for a while, then at the one that came furthest."""
+    trials = []
+    for rate in RATES:
+        settings = bench.plain(steps=steps, learning_rate=rate)
+        trace = bench.trace(f"plain Adam, rate {rate}", teacher, settings, judge, content)
+        trials.append(trace.run(min(TRIAL_STEPS, steps), max(1, steps // JUDGEMENTS)))
+    return min(trials, key=lambda trace: trace.judged[-1]).run(steps, max(1, steps // JUDGEMENTS))
+
+
+def relit(photo: Picture) -> Picture:
+    """The photo a little brighter and warmer, from one side: a lamp was switched on, a cloud went by."""
+    slope = np.linspace(1.0, 1.12, photo.shape[1], dtype=np.float32)[None, :, None]
+    warm = np.array([0.98, 1.0, 1.03], np.float32)
+    return np.clip(photo * slope * warm + 2, 0, 255).astype(np.uint8)
+
+
+def plot(traces: list[Trace], refresh: list[Trace], path: Path) -> None:
+    figure, panels = plt.subplots(1, 2, figsize=(11, 4))
+    for axes, shown in zip(panels, (traces, refresh), strict=True):
+        for trace in shown:
+            axes.plot(trace.seconds, trace.judged, label=trace.name)
+        axes.set(xlabel="seconds", ylabel="judge's J", xscale="log", yscale="log")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+
+
+def read_content(path: Path, size: int) -> Picture:
+    """A picture, or the first frame of a clip, its long side `size`."""
+    picture = read_picture(path) if path.suffix.lower() not in CLIPS else cv2.VideoCapture(str(path)).read()[1]
+    if picture is None:
+        raise SystemExit(f"{path}: no picture in it")
+    scale = size / max(picture.shape[:2])
+    return resize(np.asarray(picture, np.uint8), round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--teachers", type=Path, required=True, help="folder of style_teacher.py's two files")
+    parser.add_argument("--style", type=Path, required=True)
+    parser.add_argument("--content", type=Path, required=True, metavar="PHOTO_OR_CLIP")
+    parser.add_argument("--size", type=int, default=640, help="long side in pixels (default: 640)")
+    parser.add_argument("--steps", type=int, default=500, help="of plain Adam and L-BFGS (default: 500)")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path, metavar="F")
+    parser.add_argument("--plot", type=Path, metavar="F.png")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    bench = Bench(args.teachers, read_picture(args.style), args.threads, args.size)
+    content = read_content(args.content, args.size)
+    judge, full, fast = bench.judge(content), Teacher(args.teachers, half=False), Teacher(args.teachers)
+    compact = load_encoder(verify(find("style-encoder")))
+    adam = plain_adam(bench, full, judge, content, args.steps)
+    goal, often = adam.judged[-1], max(1, args.steps // JUDGEMENTS)
+    lbfgs = bench.trace("plain L-BFGS", full, bench.plain(steps=args.steps, optimizer="lbfgs"), judge, content)
+    lbfgs.run(args.steps, often, goal)
+    ours_full = bench.trace("ours, full features", fast, bench.ours(), judge, content).run(args.steps, 5)
+    ours_compact = bench.trace("ours, compact encoder", compact, bench.ours(), judge, content).run(args.steps, 5)
+
+    later = relit(content)
+    judge = bench.judge(later)
+    cold = bench.trace("cold solve", compact, bench.ours(), judge, later).run(args.steps, 5)
+    warm = bench.trace("warm refresh", compact, bench.ours(), judge, later, start=ours_compact.picture).run(
+        args.steps, 1
+    )
+    found = {
+        "plain_adam_s": adam.reached(goal),
+        "plain_lbfgs_s": lbfgs.reached(goal),
+        "ours_full_s": ours_full.reached(goal),
+        "ours_compact_s": ours_compact.reached(goal),
+        "cold_s": cold.reached(cold.judged[-1]),
+        "warm_s": warm.reached(cold.judged[-1]),
+    }
+    print(json.dumps(found, indent=2))
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if args.plot:
+        plot([adam, lbfgs, ours_full, ours_compact], [cold, warm], args.plot)
+
+
+if __name__ == "__main__":
+    main()
