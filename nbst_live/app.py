@@ -21,11 +21,12 @@ from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource
 from nbst_live.controls import help_lines
 from nbst_live.errors import InputError, SinkError, SourceError
-from nbst_live.gatys.settings import SolverSettings
+from nbst_live.gatys.settings import SolverSettings, preset
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.people import People
 from nbst_live.paths import exists, is_file, typed
-from nbst_live.pictures import Style, open_style, read_picture
+from nbst_live.pictures import Style, blend, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.settings import Settings
 from nbst_live.sinks.local_view import LocalView
@@ -39,6 +40,11 @@ log = logging.getLogger(__name__)
 SOLVER_NICENESS = 5
 """Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
 MAX_THREADS = 4
+PAINTING = (
+    "strength", "style_scale", "keep_colors", "style_weight", "content_weight", "content_layer", "style_layers",
+    "layer_weights", "steps", "learning_rate", "features", "seed",
+)  # fmt: skip
+"""The settings that are the optimiser's own, by the same names; None leaves it its own value."""
 
 
 @dataclass(slots=True)
@@ -51,6 +57,7 @@ class Live:
     backdrop: RoomBackdrop
     worker: SolverWorker
     outputs: Outputs
+    styles: list[Style]
     preview: PreviewSink | None
     view: LocalView | None
 
@@ -67,7 +74,7 @@ def open_live(
 
     `source` and `cache`, when given, stand in for the source that the settings name and for the user's cache.
     """
-    style = open_styles(settings)[0]
+    styles = open_styles(settings)
     photo = None if settings.background is None else read_picture(settings.background)
     with ExitStack() as opened:
         source = opened.enter_context(source or open_source(settings, realtime=True))
@@ -76,23 +83,26 @@ def open_live(
         worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
         masker = opened.enter_context(open_masker(settings, size))
         backdrop = RoomBackdrop(
-            style, size, solver_settings(settings, beside_live=True), worker, cache or BackdropCache(cache_folder()),
-            photo=photo, refresh=settings.refresh,
+            styles[0], size, solver_settings(settings, beside_live=True), worker,
+            cache or BackdropCache(cache_folder()), photo=photo, refresh=settings.refresh,
         )  # fmt: skip
         opened.enter_context(backdrop)
         outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source, live=True)]))
-        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size)
+        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size, People(settings.people))
         preview, view = _open_preview(settings, pipeline)
         if view is not None:
             outputs.sinks.append(view)
         if not outputs.sinks:
             raise InputError("no output is left: use --preview, --record OUT.mp4 or a virtual camera")
-        yield Live(source, masker, pipeline, backdrop, worker, outputs, preview, view)
+        yield Live(source, masker, pipeline, backdrop, worker, outputs, styles, preview, view)
 
 
 def open_styles(settings: Settings) -> list[Style]:
-    """All styles that were named, so that a wrong one is an error at once. Raises PictureError."""
-    return [open_style(name) for name in settings.style]
+    """All styles that were named, so that a wrong one is an error at once; mixed into one if so asked. Raises
+    PictureError.
+    """
+    styles = [open_style(name) for name in settings.style]
+    return styles if settings.style_mix is None else [blend(styles, settings.style_mix)]
 
 
 def open_source(settings: Settings, *, realtime: bool) -> Source:
@@ -146,22 +156,17 @@ def worker_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
 
 
 def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverSettings:
-    """What the user asked of the optimiser, over its own defaults. Raises SettingError.
+    """What the user asked of the optimiser, over the preset, over its own defaults. Raises SettingError.
 
     Beside a live loop it gets half of the cores, for its threads would only wait for one another; alone all of them.
     """
-    asked = {
-        "style_weight": settings.style_weight,
-        "content_weight": settings.content_weight,
-        "steps": settings.steps,
-        "learning_rate": settings.learning_rate,
-    }
-    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    asked: dict[str, Any] = {name: value for name in PAINTING if (value := getattr(settings, name)) is not None}
+    if settings.style_layers is not None:
+        asked.setdefault("layer_weights", (1.0,) * len(settings.style_layers))
     cores = os.cpu_count() or 1
     threads = max(1, cores // 2) if beside_live else cores
-    return SolverSettings(
-        strength=settings.strength, seed=settings.seed, device=settings.solver_device, threads=threads, **given
-    )
+    asked |= {"device": settings.solver_device, "threads": threads}
+    return SolverSettings(**preset(settings.preset) | asked)
 
 
 def live_threads(settings: Settings) -> int:

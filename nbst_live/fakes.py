@@ -105,9 +105,12 @@ class FakeMasker(Closable):
 
 
 class FakeBackdrop(Closable):
-    """One picture for ever; `seen` lists the index of every frame observed and a copy of its alpha."""
+    """One picture for ever; `seen` lists the index of every frame observed and a copy of its alpha, `loads` what it
+    was told to heed.
+    """
 
     def __init__(self, picture: Picture) -> None:
+        self.loads: list[float] = []
         self.seen: list[tuple[int, Alpha | None]] = []
         self.closings = 0
         self._picture = picture
@@ -117,6 +120,9 @@ class FakeBackdrop(Closable):
 
     def latest(self) -> Picture:
         return self._picture
+
+    def heed(self, load: float) -> None:
+        self.loads.append(load)
 
     def close(self) -> None:
         self.closings += 1

@@ -1,6 +1,7 @@
 """nbst-live as a library: frames in, finished pictures out."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from nbst_live.backdrop.room import RoomBackdrop, SolverState
 from nbst_live.closing import Closable
 from nbst_live.errors import InputError
 from nbst_live.mask.matte import MatteRefiner
-from nbst_live.pictures import open_style, read_picture
+from nbst_live.mask.people import People
+from nbst_live.pictures import read_picture
 from nbst_live.pipeline import Pipeline
 from nbst_live.settings import Settings, parse_values
 from nbst_live.stages import Frame, Picture
@@ -24,9 +26,10 @@ class BackgroundFilter(Closable):
         with BackgroundFilter(style="starry.jpg") as f:
             out = f(frame)
 
-    `style` is a picture's path or a built-in style's name; other keywords are those fields of
-    `nbst_live.settings.Settings` that concern the mask, the backdrop and the solver: strength, background, refresh,
-    seed, threads, provider and so on. Raises InputError here when one is wrong.
+    `style` is a picture's path or a built-in style's name, or several of them, mixed by the weights `style_mix`. Other
+    keywords are those fields of `nbst_live.settings.Settings` that concern the mask, the backdrop and the solver:
+    strength, background, refresh, seed, threads, provider and so on; `fps` says how many frames a second will come.
+    Raises InputError here when one is wrong.
 
     A frame and the result are (H, W, 3) uint8, BGR. The first frame fixes the size; it is slow, as it opens the mask
     (ModelError, ProviderError). Every call computes the mask and blends, some milliseconds, and does not wait for the
@@ -35,10 +38,14 @@ class BackgroundFilter(Closable):
     one thread. `close` ends the solver's process; a filter that is not closed takes it along when the program ends.
     """
 
-    def __init__(self, style: str | Path, *, cache: bool = True, **settings: object) -> None:
-        values = parse_values({"style": str(style), **settings}, lambda name: name)
+    def __init__(self, style: str | Path | Sequence[str | Path], *, cache: bool = True, **settings: object) -> None:
+        names = [style] if isinstance(style, (str, Path)) else style
+        if len(names) > 1:
+            settings.setdefault("style_mix", [1] * len(names))
+        values = parse_values({"style": [str(name) for name in names], **settings}, lambda name: name)
         self._settings = Settings(**values)
-        self._style = open_style(self._settings.style[0])
+        self._style = app.open_styles(self._settings)[0]
+        self._how = app.solver_settings(self._settings, beside_live=True)
         self._photo = None if self._settings.background is None else read_picture(self._settings.background)
         self._cache = BackdropCache(cache_folder()) if cache else None
         self._opened = ExitStack()
@@ -53,7 +60,9 @@ class BackgroundFilter(Closable):
         picture = self._checked(frame)
         pipeline = self._pipeline or self._open(picture)
         now = time.monotonic()
-        result = pipeline.process(Frame(picture, self._count, now - self._began, now))
+        taken = Frame(picture, self._count, now - self._began, now)
+        result = pipeline.process(taken)
+        pipeline.sent(taken, (time.monotonic() - now) * self._settings.fps)
         self._count += 1
         return result.copy()
 
@@ -74,10 +83,11 @@ class BackgroundFilter(Closable):
             masker = opened.enter_context(app.open_masker(self._settings, size))
             self._opened = opened.pop_all()
         self._backdrop = RoomBackdrop(
-            self._style, size, app.solver_settings(self._settings, beside_live=True), worker, self._cache,
+            self._style, size, self._how, worker, self._cache,
             photo=self._photo, refresh=self._settings.refresh,
         )  # fmt: skip
-        self._pipeline, self._size = Pipeline(masker, MatteRefiner(), self._backdrop, size), size
+        people = People(self._settings.people)
+        self._pipeline, self._size = Pipeline(masker, MatteRefiner(), self._backdrop, size, people), size
         return self._pipeline
 
     def _checked(self, frame: Picture) -> Picture:

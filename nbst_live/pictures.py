@@ -1,6 +1,7 @@
 """Picture files in and out, and the styles among them."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,13 @@ READABLE = "a picture such as JPEG, PNG or WebP"
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A painting to paint in: its name for people, its file, and the picture (H, W, 3) uint8 BGR."""
+    """What to paint in: its name for people, a picture that stands for it, (H, W, 3) uint8 BGR, and the paintings:
+    the file of each and its weight.
+    """
 
     name: str
-    path: Path
     picture: Picture
+    paintings: tuple[tuple[Path, float], ...]
 
 
 def read_picture(path: Path) -> Picture:
@@ -75,7 +78,19 @@ def open_style(name: str) -> Style:
         raise PictureError(
             f"style {name!r} is neither a file nor a built-in style; give a picture or one of {', '.join(builtin)}"
         )
-    return Style(path.stem, path, read_picture(path))
+    return Style(path.stem, read_picture(path), ((path, 1.0),))
+
+
+def blend(styles: Sequence[Style], weights: Sequence[float]) -> Style:
+    """All the styles in one, by weights of which only the proportions count; the first one's picture stands for it."""
+    whole = sum(weights)
+    paintings = [
+        (path, share * weight / whole)
+        for style, weight in zip(styles, weights, strict=True)
+        for path, share in style.paintings
+        if weight
+    ]
+    return Style(" + ".join(style.name for style in styles), styles[0].picture, tuple(paintings))
 
 
 def cover(picture: Picture, width: int, height: int) -> Picture:

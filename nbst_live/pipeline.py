@@ -14,6 +14,7 @@ from nbst_live.closing import Closable
 from nbst_live.composite import Compositor
 from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceStalled
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.people import People
 from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source
 from nbst_live.timing import StageTimer
 
@@ -53,12 +54,20 @@ class Counts:
 class Pipeline:
     """One frame's whole way from picture to picture. It closes nothing: its stages belong to who opened them."""
 
-    def __init__(self, masker: Masker, matte: MatteRefiner, backdrop: Backdrop, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        masker: Masker,
+        matte: MatteRefiner,
+        backdrop: Backdrop,
+        size: tuple[int, int],
+        people: People | None = None,
+    ) -> None:
         self.timer = StageTimer()
         self.counts = Counts()
         self.panic = False
         self.matte: Matte | None = None
         self._masker, self._refiner, self._backdrop = masker, matte, backdrop
+        self._people = people or People("all")
         self._compositor = Compositor(*size)
 
     def process(self, frame: Frame) -> Picture:
@@ -71,15 +80,22 @@ class Pipeline:
             except MaskError as error:
                 return self._backdrop_alone(frame, error)
         with stage("backdrop"):
+            # All people: those who do not stay live are no more to be seen in the room than those who do.
             self._backdrop.observe(frame, alpha)
             backdrop = self._backdrop.latest()
         with stage("matte"):
-            self.matte = self._refiner.refine(alpha, frame.picture)
+            self.matte = self._refiner.refine(self._people.keep(alpha), frame.picture)
         self.counts.with_person += bool(np.count_nonzero(self.matte) > PERSON_SHARE * self.matte.size)
         if self.panic:
             return backdrop
         with stage("composite"):
             return self._compositor.blend(frame.picture, self.matte, backdrop)
+
+    def sent(self, frame: Frame, load: float) -> None:
+        """Notes that a frame's picture has gone out, and tells the backdrop what share of a frame's time it took."""
+        self.counts.sent()
+        self.timer.add("latency", self.counts.last_out - frame.captured)
+        self._backdrop.heed(load)
 
     def idle(self) -> Picture:
         """The backdrop alone, while no frame comes. Needs one frame before it."""
@@ -132,11 +148,11 @@ def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[],
     second. Raises SourceError and SinkError.
     """
     for frame in frames(source, pipeline, outputs, tick):
+        began, dropped = time.monotonic(), source.dropped
         picture = pipeline.process(frame)
         with pipeline.timer.stage("send"):
             outputs.send(picture, frame.time)
-        pipeline.counts.sent()
-        pipeline.timer.add("latency", pipeline.counts.last_out - frame.captured)
+        pipeline.sent(frame, (time.monotonic() - began) * source.info.fps + source.dropped - dropped)
 
 
 def frames(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> Iterator[Frame]:

@@ -51,7 +51,7 @@ def live_report(live: Live) -> dict[str, Any]:
         **_run_figures(live.source, live.masker, live.pipeline),
         "solver": {
             "steps": state.steps_done, "seconds": round(state.seconds, 2), "solves": state.solves,
-            "failures": state.failures,
+            "failures": state.failures, "pace": round(state.pace, 3),
         },
         "first_painted_frame_s": since_start(live.backdrop.painted_at),
     }  # fmt: skip

@@ -11,69 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from nbst_live.errors import SettingError
-from nbst_live.paths import typed
+from nbst_live.parsing import People, choice, flag, layer, listed, number, path, people, rotation, size, text, weights
 
 PROVIDERS = ("auto", "tensorrt", "cuda", "directml", "coreml", "openvino", "cpu")
 DEVICES = ("cpu", "cuda", "mps")
-
-
-def number(low: float, high: float, whole: bool = False) -> Callable[[object], float | int]:
-    """A parser for a number within [low, high]; raises SettingError."""
-    kind = "a whole number" if whole else "a number"
-
-    def parse(value: object) -> float | int:
-        expected = f"got {value!r}, expected {kind} from {low:g} to {high:g}"
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise SettingError(expected)
-        try:
-            result = int(value) if whole and isinstance(value, str) else float(value)
-        except ValueError:
-            raise SettingError(expected) from None
-        if not low <= result <= high or (whole and result != int(result)):
-            raise SettingError(expected)
-        return int(result) if whole else float(result)
-
-    return parse
-
-
-def choice(*values: str) -> Callable[[object], str]:
-    """A parser for one of the values; raises SettingError."""
-
-    def parse(value: object) -> str:
-        if value not in values:
-            raise SettingError(f"got {value!r}, expected one of {', '.join(values)}")
-        return str(value)
-
-    return parse
-
-
-def size(value: object) -> tuple[int, int]:
-    """Parses `1280x720` into (1280, 720): width, height; raises SettingError."""
-    width, cross, height = str(value).lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise SettingError(f"got {value!r}, expected WIDTHxHEIGHT in pixels, such as 1280x720")
-    if not (16 <= int(width) <= 7680 and 16 <= int(height) <= 4320):
-        raise SettingError(f"got {value!r}, expected a size from 16x16 to 7680x4320")
-    return int(width), int(height)
-
-
-def rotation(value: object) -> int:
-    """Parses degrees clockwise; raises SettingError."""
-    if str(value) not in ("0", "90", "180", "270"):
-        raise SettingError(f"got {value!r}, expected 0, 90, 180 or 270 degrees")
-    return int(str(value))
-
-
-def text(value: object) -> str:
-    """Parses a non-empty text; raises SettingError."""
-    if not isinstance(value, str) or not value:
-        raise SettingError(f"got {value!r}, expected a text")
-    return value
-
-
-def path(value: object) -> Path:
-    """Parses a path, `~` expanded; raises SettingError."""
-    return typed(text(value))
+FEATURES = ("compact", "vgg19")
+PRESETS = ("default", "paper-formula", "paper-code")
 
 
 def _setting(
@@ -81,12 +24,6 @@ def _setting(
 ) -> Any:
     metadata = {"parse": parse, "metavar": metavar, "help": about, "group": group, "many": many}
     return field(default=default, metadata=metadata)
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise SettingError(f"got {value!r}, expected true or false")
-    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,15 +34,30 @@ class Settings:
         (), text, "FILE|NAME", "the painting to paint in: a picture file or a built-in style's name (see "
         "`nbst-live styles`); may be given several times, key n goes to the next", "picture", many=True,
     )  # fmt: skip
+    style_mix: tuple[float, ...] | None = _setting(
+        None, weights(":"), "W:W", "paint in all the styles at once, with these weights, such as 2:1", "picture"
+    )
     background: Path | None = _setting(None, path, "PHOTO", "stylise this photo instead of the room", "picture")
-    strength: float = _setting(
-        0.4,
+    strength: float | None = _setting(
+        None,
         number(0, 1),
         "0..1",
-        "how far the room is turned into the painting: one dial over the two weights",
+        "how far the room is turned into the painting: one dial over the two weights (default: 0.4; with a preset of "
+        "the paper 0.5, which leaves its weights as they are)",
         "picture",
     )
-    mirror: bool = _setting(False, _flag, None, "mirror the picture left to right", "picture")
+    style_scale: float = _setting(
+        1.0, number(0.25, 4), "X", "size of the painting's strokes, relative to the picture", "picture"
+    )
+    keep_colors: bool = _setting(False, flag, None, "paint in the room's own colours", "picture")
+    people: People = _setting(
+        "all",
+        people,
+        "all|central|N",
+        "who stays live: everybody, the one in the middle, or the N largest; the others vanish into the room",
+        "picture",
+    )
+    mirror: bool = _setting(False, flag, None, "mirror the picture left to right", "picture")
     rotate: int = _setting(0, rotation, "DEG", "turn the picture clockwise by 0, 90, 180 or 270 degrees", "picture")
 
     input: str = _setting("0", text, "CAMERA|CLIP", "a camera by number, device path or URL, or a clip file", "way")
@@ -114,7 +66,7 @@ class Settings:
     )
     fps: float = _setting(30.0, number(1, 240), "N", "frames per second asked of the camera", "way")
     record: Path | None = _setting(None, path, "OUT.mp4", "record to this file (.mp4, .mkv or .mov)", "way")
-    preview: bool = _setting(False, _flag, None, "open a window with the result", "way")
+    preview: bool = _setting(False, flag, None, "open a window with the result", "way")
     virtual_camera: str | None = _setting(
         None,
         text,
@@ -122,10 +74,17 @@ class Settings:
         "the virtual camera's name or path (default: the one labelled nbst-live, else the first)",
         "way",
     )
-    no_virtual_camera: bool = _setting(False, _flag, None, "do not open a virtual camera", "way")
+    no_virtual_camera: bool = _setting(False, flag, None, "do not open a virtual camera", "way")
 
     refresh: float = _setting(
         60.0, number(0, 86400), "SECONDS", "paint the room anew, from the last result, this often; 0: never", "solver"
+    )
+    preset: str = _setting(
+        "default",
+        choice(*PRESETS),
+        "|".join(PRESETS),
+        "the program's own way, the paper's equations, or the paper's published program; the options below go over it",
+        "solver",
     )
     style_weight: float | None = _setting(
         None, number(0, 1e12), "X", "the paper's beta, over the value that --strength gives", "solver"
@@ -133,8 +92,31 @@ class Settings:
     content_weight: float | None = _setting(
         None, number(0, 1e12), "X", "the paper's alpha, over the value that --strength gives", "solver"
     )
+    content_layer: str | None = _setting(
+        None, layer, "LAYER", "VGG19's layer of the content loss: relu4_2, conv4_2 or block4_conv2 alike", "solver"
+    )
+    style_layers: tuple[str, ...] | None = _setting(
+        None, listed(layer, ","), "LAYER,LAYER", "VGG19's layers of the style loss", "solver"
+    )
+    layer_weights: tuple[float, ...] | None = _setting(
+        None,
+        weights(","),
+        "W,W",
+        "the paper's lambda, one for each of --style-layers (default: equal, where those are given)",
+        "solver",
+    )
     steps: int | None = _setting(None, number(1, 100000, whole=True), "N", "optimiser steps of a first solve", "solver")
-    learning_rate: float | None = _setting(None, number(1e-4, 1), "X", "the optimiser's learning rate", "solver")
+    learning_rate: float | None = _setting(
+        None, number(1e-4, 1), "X", "the optimiser's learning rate, where black to white is 1", "solver"
+    )
+    features: str = _setting(
+        "compact",
+        choice(*FEATURES),
+        "|".join(FEATURES),
+        "the network whose layers are compared: the one that ships, or torchvision's VGG19 (needs the extra "
+        "`torchvision`; loads 550 MB once)",
+        "solver",
+    )
     seed: int = _setting(
         0, number(0, 2**31 - 1, whole=True), "N", "seed: the same seed paints the same picture", "solver"
     )
@@ -158,7 +140,14 @@ class Settings:
         "machine",
     )
     report: Path | None = _setting(None, path, "OUT.json", "write figures of the run to this file", "machine")
-    verbose: bool = _setting(False, _flag, None, "log to the terminal too", "machine")
+    verbose: bool = _setting(False, flag, None, "log to the terminal too", "machine")
+
+    def __post_init__(self) -> None:
+        if self.style and self.style_mix is not None and len(self.style_mix) != len(self.style):
+            raise SettingError(
+                f"--style-mix: got {len(self.style_mix)} weights for {len(self.style)} styles, expected one for each "
+                "--style"
+            )
 
 
 GROUPS = {

@@ -99,6 +99,10 @@ class Backdrop(Closing, Protocol):
         """The picture to put behind the person now, of the frame's size, valid until the next call. Never waits."""
         ...
 
+    def heed(self, load: float) -> None:
+        """Hears what share of a frame's time the last one took, so that painting leaves the live way what it needs."""
+        ...
+
 
 class Sink(Closing, Protocol):
     """Where pictures go. Opened by its constructor, which raises SinkError."""

@@ -4,6 +4,7 @@ import pytest
 
 from nbst_live.backdrop.cache import BackdropCache, Signature, cache_key
 from nbst_live.capture.drawn_room import draw_room
+from nbst_live.errors import PictureError
 
 KNOWN = np.full((90, 160), 255, np.uint8)
 
@@ -94,6 +95,13 @@ def test_the_plate_itself_is_not_on_the_disk(cache, room, painting, tmp_path):
 def test_the_key_depends_on_the_styles_bytes_and_the_settings(tmp_path):
     one, two = tmp_path / "one.jpg", tmp_path / "two.jpg"
     one.write_bytes(b"1"), two.write_bytes(b"2")
-    keys = {cache_key(one, 0.5), cache_key(two, 0.5), cache_key(one, 0.6)}
-    assert len(keys) == 3
-    assert cache_key(one, 0.5) in keys
+    alone = [[(one, 1.0)], [(two, 1.0)]]
+    blends = [*alone, [(one, 0.5), (two, 0.5)], [(one, 0.75), (two, 0.25)], [(two, 0.5), (one, 0.5)]]
+    keys = {cache_key(paintings, strength) for paintings in blends for strength in (0.5, 0.6)}
+    assert len(keys) == 2 * len(blends)
+    assert cache_key(blends[3], 0.6) in keys
+
+
+def test_a_painting_that_is_gone_is_an_error_of_ours(tmp_path):
+    with pytest.raises(PictureError, match=r"gone\.jpg cannot be read"):
+        cache_key([(tmp_path / "gone.jpg", 1.0)])

@@ -63,6 +63,8 @@ def status(*arguments: object) -> int:
         (("--style", "STYLE", "--input", "CLIP", "--record", "/nowhere/out.mp4"), "/nowhere"),
         (("--style", "STYLE", "--input", "CLIP", "--record", "out.txt"), ".txt"),
         (("--style", "STYLE", "--fps", "many"), "--fps: got 'many'"),
+        (("--style", "STYLE", "--style-mix", "1:2", "--input", "CLIP"), "--style-mix: got 2 weights for 1 styles"),
+        (("image", "STYLE", "--style", "STYLE", "--layer-weights", "1,2", "-o", "OUT.png"), "got 2 layer weights"),
         (("--style", "STYLE", "--provider", "cuda", "--input", "CLIP", "--record", "OUT"), "--provider cuda"),
         (("--style", "STYLE", "--mask-model", "none", "--input", "CLIP", "--record", "OUT"), "'none'"),
         (("--unknown",), "unrecognized arguments: --unknown"),

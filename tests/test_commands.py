@@ -100,6 +100,65 @@ def test_image_paints_behind_the_person_and_writes_matte_and_trace(photo, tmp_pa
     assert list((tmp_path / "t").glob("step-*.png"))
 
 
+def test_image_follows_the_papers_program(photo, tmp_path, capsys):
+    """The whole photo is painted, the person's place too, and a binary mask pastes the person back."""
+    out, matte = tmp_path / "out.png", tmp_path / "m.png"
+    run("image", photo, *FEW, "--preset", "paper-code", "--style-weight", 1, "-o", out, "--mask-out", matte)
+    before, after, person = cv2.imread(str(photo)), cv2.imread(str(out)), cv2.imread(str(matte), cv2.IMREAD_UNCHANGED)
+    assert set(np.unique(person)) == {0, 255}
+    assert (after == before)[person == 255].all()
+    assert (np.abs(after.astype(int) - before).max(axis=2) > RAW_LEVELS)[person == 0].all()
+
+
+def test_a_mix_of_styles_is_another_picture_than_either(photo, tmp_path):
+    mixed = ("--style", "swirl", "--style", "mosaic", "--style-mix")
+    pictures = []
+    for number, options in enumerate([(*mixed, "1:1"), (*mixed, "9:1"), ("--style", "swirl")]):
+        run("image", photo, *options, "--steps", 10, "-o", tmp_path / f"{number}.png")
+        pictures.append(cv2.imread(str(tmp_path / f"{number}.png")).astype(int))
+    half, little, none = pictures
+    assert np.abs(half - none).mean() > np.abs(little - none).mean() > 0
+
+
+@pytest.fixture(scope="module")
+def couple(tmp_path_factory) -> tuple[Path, np.ndarray]:
+    """A photo of two people, the larger one left, and where the other is: bool."""
+    foreground, alpha = astronaut_cutout()
+    scene = np.full((400, 720, 3), (90, 120, 60), np.uint8)
+    where = np.zeros((400, 720), bool)
+    for x, size in ((0, 400), (420, 280)):
+        person, matte = cv2.resize(foreground, (size, size)), cv2.resize(alpha, (size, size))[..., None]
+        place = scene[400 - size :, x : x + size]
+        place[:] = matte * person + (1 - matte) * place
+        if x:
+            where[400 - size :, x : x + size] = matte[..., 0] > 0.5
+    path = tmp_path_factory.mktemp("couple") / "couple.png"
+    cv2.imwrite(str(path), scene)
+    return path, where
+
+
+def test_who_does_not_stay_live_is_nowhere_in_the_picture(couple, tmp_path):
+    photo, other = couple
+    for people in ("all", "1"):
+        run("image", photo, *FEW, "--people", people, "-o", tmp_path / f"{people}.png")
+    before, everybody, one = (cv2.imread(str(f)) for f in (photo, tmp_path / "all.png", tmp_path / "1.png"))
+    assert (everybody == before).all(axis=2)[other].mean() > 0.8
+    assert (np.abs(one.astype(int) - before).max(axis=2) <= RAW_LEVELS)[other].mean() < 0.05
+    left = np.s_[150:, 60:300]
+    assert (one[left] == before[left]).all(axis=2).mean() == pytest.approx(
+        (everybody[left] == before[left]).all(axis=2).mean(), abs=0.02
+    )
+
+
+def test_mask_leaves_out_who_does_not_stay(couple, tmp_path):
+    photo, other = couple
+    for people in ("all", "1"):
+        run("mask", photo, "--people", people, "-o", tmp_path / f"{people}.png")
+    everybody, one = (cv2.imread(str(tmp_path / f"{people}.png"), cv2.IMREAD_UNCHANGED) for people in ("all", "1"))
+    assert (everybody[other] > 127).mean() > 0.9
+    assert one[other].max() == 0
+
+
 def test_image_takes_folders_and_photos_of_several_sizes(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -61,11 +61,24 @@ def test_a_frame_of_another_size_is_refused_and_so_is_any_after_closing():
         live(CLIP.frame(0))
 
 
+def test_several_styles_are_mixed():
+    with (
+        BackgroundFilter(style=["swirl", "mosaic"]) as even,
+        BackgroundFilter(["swirl", "mosaic"], style_mix=[3, 1]) as mix,
+    ):
+        weights = [[weight for _, weight in live._style.paintings] for live in (even, mix)]
+    assert weights == [[0.5, 0.5], [0.75, 0.25]]
+
+
 def test_wrong_settings_are_refused_at_once():
     with pytest.raises(PictureError):
         BackgroundFilter(style="missing.jpg")
     with pytest.raises(SettingError, match="strength: got 7"):
         BackgroundFilter(style="swirl", strength=7)
+    with pytest.raises(SettingError, match="got 3 weights for 2 styles"):
+        BackgroundFilter(style=["swirl", "mosaic"], style_mix="1:2:3")
+    with pytest.raises(SettingError, match="got 2 layer weights, expected 5"):
+        BackgroundFilter(style="swirl", layer_weights=[1, 2])
     with pytest.raises(SettingError, match="colour: no such setting"):
         BackgroundFilter(style="swirl", colour="red")
 

@@ -9,6 +9,7 @@ from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import SinkError, SourceError
 from nbst_live.fakes import FakeBackdrop, FakeMasker, FakeSink, FakeSource
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.people import People
 from nbst_live.pipeline import Outputs, Pipeline, run
 
 SIZE = (160, 90)
@@ -94,6 +95,37 @@ def test_a_sink_that_fails_is_left_out_and_the_others_go_on(caplog):
 def test_the_last_sink_that_fails_ends_the_run():
     with pytest.raises(SinkError):
         ran(FakeSource(CLIP.frame, frames=5), [FakeSink(fails_at=2)])
+
+
+def test_the_backdrop_heeds_every_frames_share_of_its_time():
+    backdrop = FakeBackdrop(BACKDROP)
+    pipeline = Pipeline(FakeMasker(lambda _: CLIP.alpha(0)), MatteRefiner(), backdrop, SIZE)
+    source, sink = FakeSource(CLIP.frame, frames=5, fps=10), FakeSink(delay=0.12)
+    ran(source, [sink], pipeline)
+    assert len(backdrop.loads) == 5
+    assert all(load > 1.2 for load in backdrop.loads)
+
+
+def test_a_dropped_frame_counts_as_a_whole_frames_time():
+    class Dropping(FakeSink):
+        def send(self, picture, time):
+            source.dropped += 2
+
+    backdrop = FakeBackdrop(BACKDROP)
+    source = FakeSource(CLIP.frame, frames=3, fps=0.001)
+    ran(source, [Dropping()], Pipeline(FakeMasker(lambda _: CLIP.alpha(0)), MatteRefiner(), backdrop, SIZE))
+    assert [round(load, 1) for load in backdrop.loads] == [2, 2, 2]
+
+
+def test_who_does_not_stay_live_is_a_person_to_the_room_and_not_to_the_picture():
+    left, right = np.zeros((2, 90, 160), np.float32)
+    left[30:, 20:60], right[40:, 110:140] = 1, 1
+    backdrop, sink = FakeBackdrop(BACKDROP), FakeSink()
+    pipeline = Pipeline(FakeMasker(lambda _: left + right), MatteRefiner(), backdrop, SIZE, People(1))
+    ran(FakeSource(CLIP.frame, frames=2), [sink], pipeline)
+    assert all((seen == left + right).all() for _, seen in backdrop.seen)
+    assert (sink.pictures[1][:, 100:] == BACKDROP[:, 100:]).all()
+    assert (sink.pictures[1][45:, 30:50] == CLIP.frame(1)[45:, 30:50]).all()
 
 
 def test_tick_ends_the_run():

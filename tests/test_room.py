@@ -3,14 +3,17 @@ import time
 import numpy as np
 import pytest
 
+from nbst_live.backdrop import means
 from nbst_live.backdrop import room as room_module
 from nbst_live.backdrop.cache import BackdropCache
 from nbst_live.backdrop.fake_worker import FakeWorker
+from nbst_live.backdrop.job import Cause
+from nbst_live.backdrop.pace import FLOOR
 from nbst_live.backdrop.privacy import raw_share
 from nbst_live.backdrop.room import RoomBackdrop
 from nbst_live.capture.drawn_room import draw_room
 from nbst_live.gatys.settings import SolverSettings
-from nbst_live.pictures import Style
+from nbst_live.pictures import Style, blend
 from nbst_live.stages import Frame
 
 SIZE = (160, 90)
@@ -23,13 +26,13 @@ PAINTING = 255 - ROOM[::-1]
 def style(tmp_path):
     file = tmp_path / "style.png"
     file.write_bytes(b"the style's bytes")
-    return Style("style", file, np.random.default_rng(1).integers(0, 256, (50, 80, 3), np.uint8))
+    return Style("style", np.random.default_rng(1).integers(0, 256, (50, 80, 3), np.uint8), ((file, 1.0),))
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     monkeypatch.setattr(room_module, "DISSOLVE_SECONDS", 1e-9)
-    monkeypatch.setattr(room_module, "RESTART_SECONDS", 0.0)
+    monkeypatch.setattr(means, "RESTART_SECONDS", 0.0)
 
 
 def backdrop_of(style, worker, **options):
@@ -83,12 +86,121 @@ def test_a_solver_that_dies_leaves_the_backdrop_and_is_started_again_but_not_for
         worker.fail()
         assert (shown(backdrop) == first).all()
         shown(backdrop)
-    assert worker.starts == room_module.RESTARTS
+    assert worker.starts == means.RESTARTS
     assert "killed" in backdrop.state.trouble
     backdrop.refresh()
     shown(backdrop)
-    assert worker.starts == room_module.RESTARTS + 1
+    assert worker.starts == means.RESTARTS + 1
     assert backdrop.state.trouble == ""
+
+
+@pytest.mark.parametrize(("cause", "slower"), [(Cause.ENDED, 1), (Cause.MEMORY, 1), (Cause.DIVERGED, 2)])
+def test_each_further_try_has_smaller_means_and_the_state_says_so(style, cause, slower):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    said = []
+    for _ in range(means.RESTARTS):
+        worker.fail("out of luck", cause)
+        shown(backdrop)
+        said.append(backdrop.state.trouble)
+        shown(backdrop)
+    worker.fail("out of luck", cause)
+    shown(backdrop)
+    settings = [job["settings"] for job in worker.jobs]
+    assert [job.size for job in settings] == [640, 427, 285, 190]
+    rates = [job.learning_rate * slower**tries for tries, job in enumerate(settings)]
+    assert rates == pytest.approx([SolverSettings().learning_rate] * 4)
+    assert said[0] == "out of luck, trying again at 427 px"
+    assert backdrop.state.trouble == "out of luck; the backdrop stays until the next refresh"
+
+
+def test_what_succeeded_with_smaller_means_is_shown_and_they_stay_and_it_is_not_cached(style, tmp_path):
+    worker, cache = FakeWorker(*SIZE), BackdropCache(tmp_path / "cache")
+    backdrop = backdrop_of(style, worker, cache=cache, refresh=0.01)
+    shown(backdrop)
+    worker.fail()
+    shown(backdrop)
+    shown(backdrop)
+    assert backdrop.state.trouble == "killed, trying again at 427 px"
+    worker.publish(PAINTING, final=True)
+    shown(backdrop)
+    assert backdrop.painted_at is not None
+    assert backdrop.state.trouble == ""
+    assert cache.usage() == (0, 0)
+    time.sleep(0.05)
+    shown(backdrop)
+    assert [job["settings"].size for job in worker.jobs] == [640, 427, 427]
+    backdrop.refresh()
+    shown(backdrop)
+    assert worker.jobs[-1]["settings"].size == 640
+
+
+def test_while_it_recovers_a_finished_backdrop_stays_until_the_next_is_finished(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    finished = shown(backdrop)
+    backdrop.refresh()
+    shown(backdrop)
+    worker.fail()
+    shown(backdrop)
+    shown(backdrop)
+    worker.publish(PAINTING[:, ::-1])
+    assert (shown(backdrop) == finished).all()
+    worker.publish(PAINTING[:, ::-1], final=True)
+    assert (shown(backdrop) != finished).any()
+
+
+def test_a_solver_that_dies_idle_is_started_again_at_the_next_job_with_all_it_had(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    shown(backdrop)
+    worker.fail()
+    shown(backdrop)
+    shown(backdrop)
+    assert (worker.starts, len(worker.jobs), backdrop.state.trouble) == (0, 1, "")
+    backdrop.refresh()
+    shown(backdrop)
+    assert (worker.starts, worker.jobs[-1]["settings"].size) == (1, 640)
+
+
+def test_what_the_user_gave_wrong_is_not_tried_again_before_the_next_refresh(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker, refresh=0.2)
+    shown(backdrop)
+    worker.fail("no such layer", Cause.INPUT)
+    shown(backdrop)
+    shown(backdrop)
+    assert len(worker.jobs) == 1
+    assert backdrop.state.trouble.startswith("no such layer; the backdrop stays")
+    time.sleep(0.25)
+    shown(backdrop)
+    assert [job["settings"].size for job in worker.jobs] == [640, 640]
+
+
+def test_the_live_ways_load_sets_the_solvers_pace(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    for _ in range(200):
+        backdrop.heed(1.5)
+    assert worker.pace == backdrop.state.pace == FLOOR
+    for _ in range(200):
+        backdrop.heed(0.3)
+    assert worker.pace == backdrop.state.pace == 1
+
+
+def test_a_blend_goes_to_the_solver_whole_and_its_first_picture_stands_in(style, tmp_path):
+    other_file = tmp_path / "other.png"
+    other_file.write_bytes(b"other bytes")
+    other = Style("other", np.full((50, 80, 3), 77, np.uint8), ((other_file, 1.0),))
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(blend([other, style], [3, 1]), worker)
+    assert (np.abs(shown(backdrop).astype(int) - 77) <= 32).all()
+    assert worker.jobs[0]["styles"] == ((other_file, 0.75), (style.paintings[0][0], 0.25))
 
 
 def test_without_a_mask_nothing_is_learned_and_nothing_asked(style):
@@ -140,11 +252,11 @@ def test_another_style_shows_its_picture_and_is_painted_anew(style, tmp_path):
     shown(backdrop)
     other_file = tmp_path / "other.png"
     other_file.write_bytes(b"other bytes")
-    other = Style("other", other_file, np.full((50, 80, 3), 77, np.uint8))
+    other = Style("other", np.full((50, 80, 3), 77, np.uint8), ((other_file, 1.0),))
     backdrop.use(other)
     now = shown(backdrop)
     assert (np.abs(now.astype(int) - 77) <= 32).all()
-    assert worker.jobs[-1]["style"] == other_file
+    assert worker.jobs[-1]["styles"] == ((other_file, 1.0),)
     assert not worker.jobs[-1]["warm"]
 
 
@@ -155,7 +267,7 @@ def test_what_the_solver_still_says_of_the_style_before_is_not_shown_and_not_kep
     shown(backdrop)
     other_file = tmp_path / "other.png"
     other_file.write_bytes(b"other bytes")
-    backdrop.use(Style("other", other_file, np.full((50, 80, 3), 77, np.uint8)))
+    backdrop.use(Style("other", np.full((50, 80, 3), 77, np.uint8), ((other_file, 1.0),)))
     worker.publish(PAINTING, final=True)
     for _ in range(3):
         now = backdrop.latest()

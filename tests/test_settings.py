@@ -32,6 +32,26 @@ def test_style_may_be_given_several_times():
     assert settings("--style", "a.jpg", "--style", "b.jpg").style == ("a.jpg", "b.jpg")
 
 
+def test_a_mix_has_a_weight_for_each_style():
+    styles = ("--style", "a.jpg", "--style", "b.jpg")
+    assert settings(*styles, "--style-mix", "2:1").style_mix == (2, 1)
+    with pytest.raises(SettingError, match="--style-mix: got 3 weights for 2 styles, expected one for each --style"):
+        settings(*styles, "--style-mix", "2:1:1")
+
+
+def test_lists_are_written_with_commas_or_as_lists_of_the_config_file(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(
+        'style-layers = ["conv1_1", "block3_conv1"]\nlayer-weights = [1, 2.5]\npeople = 2\nstyle-mix = "1:2"'
+    )
+    from_file = from_options({}, read_config(file))
+    typed = settings("--style-layers", "conv1_1,block3_conv1", "--layer-weights", "1,2.5", "--people", "2")
+    assert from_file.style_layers == typed.style_layers == ("relu1_1", "relu3_1")
+    assert from_file.layer_weights == typed.layer_weights == (1, 2.5)
+    assert from_file.people == typed.people == 2
+    assert from_file.style_mix == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -44,6 +64,15 @@ def test_style_may_be_given_several_times():
         (("--rotate", "45"), "--rotate: got '45', expected 0, 90, 180 or 270"),
         (("--strength", "1.1"), "--strength: got '1.1', expected a number from 0 to 1"),
         (("--provider", "gpu"), "--provider: got 'gpu', expected one of auto"),
+        (("--style-mix", "2:"), "--style-mix: got '', expected a number"),
+        (("--style-mix", "0:0"), "--style-mix: got '0:0', expected at least one weight above 0"),
+        (("--style-scale", "5"), "--style-scale: got '5', expected a number from 0.25 to 4"),
+        (("--people", "two"), "--people: got 'two', expected all, central or a whole number"),
+        (("--preset", "paper"), "--preset: got 'paper', expected one of default"),
+        (("--content-layer", "relu6_1"), "--content-layer: got 'relu6_1', expected a layer of VGG19"),
+        (("--style-layers", "conv1_1,"), "--style-layers: got '', expected a layer"),
+        (("--layer-weights", "1,-1"), "--layer-weights: got '-1', expected a number"),
+        (("--features", "vgg16"), "--features: got 'vgg16', expected one of compact, vgg19"),
         (("--solver-device", "tpu"), "--solver-device: got 'tpu', expected one of cpu"),
     ],
 )

@@ -11,14 +11,17 @@ import numpy as np
 import psutil
 import pytest
 
-from nbst_live.backdrop.job import Failed, Progress
-from nbst_live.backdrop.privacy import painted
+from nbst_live.backdrop import means
+from nbst_live.backdrop.job import Cause, Failed, Progress
+from nbst_live.backdrop.privacy import painted, raw_share
+from nbst_live.backdrop.room import RoomBackdrop
 from nbst_live.backdrop.still import paint
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.capture.drawn_room import draw_room
 from nbst_live.errors import SolverError
 from nbst_live.gatys.settings import SolverSettings
-from nbst_live.pictures import Style, open_style
+from nbst_live.pictures import Style, blend, open_style
+from nbst_live.stages import Frame
 
 SIZE = (128, 72)
 ROOM = draw_room(*SIZE)
@@ -71,15 +74,15 @@ def test_the_same_seed_paints_the_same_picture_in_another_process(style):
 
 def test_a_newer_job_ends_the_one_under_way(worker, style):
     long = SolverSettings(steps=5000, size=128, threads=1)
-    worker.submit(ROOM, KNOWN, style=style.path, settings=long)
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=long)
     until(worker, lambda message: message.step >= 3)
-    number = worker.submit(ROOM, KNOWN, style=style.path, settings=SETTINGS)
+    number = worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
     said = until(worker, lambda message: message.final)
     assert {message.number for message in said} == {number}
 
 
 def test_pictures_wait_in_the_mailbox_until_they_are_taken(worker, style):
-    worker.submit(ROOM, KNOWN, style=style.path, settings=SETTINGS)
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
     published, deadline = 0, time.monotonic() + PATIENCE
     while published == 0 and time.monotonic() < deadline:
         worker.wait(0.5)
@@ -92,21 +95,92 @@ def test_pictures_wait_in_the_mailbox_until_they_are_taken(worker, style):
 
 
 def test_a_style_that_vanished_is_a_failure_of_the_job_and_the_next_one_works(worker, style, tmp_path):
-    worker.submit(ROOM, KNOWN, style=tmp_path / "gone.jpg", settings=SETTINGS)
+    worker.submit(ROOM, KNOWN, styles=((tmp_path / "gone.jpg", 1.0),), settings=SETTINGS)
     failed = until(worker, lambda message: isinstance(message, Failed))[-1]
     assert "does not exist" in failed.reason
-    worker.submit(ROOM, KNOWN, style=style.path, settings=SETTINGS)
+    assert failed.cause is Cause.INPUT
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
     assert until(worker, lambda message: isinstance(message, Progress) and message.final)
 
 
 def test_a_killed_solver_is_noticed_and_can_be_started_again(worker, style):
-    worker.submit(ROOM, KNOWN, style=style.path, settings=SolverSettings(steps=5000, size=128, threads=1))
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SolverSettings(steps=5000, size=128, threads=1))
     until(worker, lambda message: message.step >= 2)
     os.kill(worker.pid, signal.SIGKILL)
-    assert isinstance(until(worker, lambda message: isinstance(message, Failed))[-1], Failed)
+    failed = until(worker, lambda message: isinstance(message, Failed))[-1]
+    assert (failed.reason, failed.cause) == ("killed", Cause.ENDED)
     assert not worker.alive
     worker.start()
     assert painted(paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None), ROOM)
+
+
+def test_a_solver_killed_beside_the_live_way_paints_on_with_smaller_means(worker, style, monkeypatch):
+    monkeypatch.setattr(means, "RESTART_SECONDS", 0.0)
+    settings = SolverSettings(steps=12, size=192, threads=1)
+    frame, nobody = Frame(ROOM, 0, 0.0, 0.0), np.zeros((36, 64), np.float32)
+    backdrop = RoomBackdrop(style, SIZE, settings, worker, refresh=0)
+    killed, said, deadline = False, set(), time.monotonic() + PATIENCE
+    while backdrop.state.solves == 0 and time.monotonic() < deadline:
+        backdrop.observe(frame, nobody)
+        assert raw_share(backdrop.latest(), ROOM) < 0.01
+        said.add(backdrop.state.trouble)
+        if backdrop.state.step >= 2 and not killed:
+            os.kill(worker.pid, signal.SIGKILL)
+            killed = True
+        time.sleep(0.01)
+    assert said == {"", "killed, trying again at 128 px"}
+    assert (backdrop.state.solves, backdrop.state.failures, backdrop.state.trouble) == (1, 1, "")
+    assert backdrop.painted_at is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process's memory, which only Linux can")
+def test_a_solver_without_memory_says_so_and_can_still_paint_what_fits(worker, style):
+    paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None)
+    solver = psutil.Process(worker.pid)
+    limit = solver.memory_info().vms + (400 << 20)
+    solver.rlimit(psutil.RLIMIT_AS, (limit, limit))
+    large = SolverSettings(steps=12, size=4096, threads=1, multiscale=False)
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=large)
+    failed = until(worker, lambda message: isinstance(message, Failed))[-1]
+    assert (failed.reason, failed.cause) == ("out of memory", Cause.MEMORY)
+    assert painted(paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None), ROOM)
+
+
+def test_an_objective_that_is_no_number_is_a_failure_with_its_cause(worker, style):
+    broken = SolverSettings(steps=12, size=128, threads=1, style_weight=1e300)
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=broken)
+    failed = until(worker, lambda message: isinstance(message, Failed))[-1]
+    assert failed.cause is Cause.DIVERGED
+    assert "lower the learning rate" in failed.reason
+
+
+def test_a_solver_that_rests_hears_a_newer_job_at_once(worker, style):
+    worker.pace = 1e-5
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SolverSettings(steps=5000, size=128, threads=1))
+    until(worker, lambda message: message.step == 1)
+    worker.pace = 1.0
+    number = worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
+    assert {message.number for message in until(worker, lambda message: message.final)} == {number}
+
+
+def test_what_will_not_be_seen_is_not_painted(worker, style):
+    hidden = np.zeros_like(KNOWN)
+    hidden[:, :64] = 255
+    settings = SolverSettings(steps=12, size=128, threads=1, multiscale=False, start="photo")
+    part = paint(worker, ROOM, KNOWN, style, settings, lambda *_: None, hidden=hidden)
+    whole = paint(worker, ROOM, KNOWN, style, settings, lambda *_: None)
+    moved = [np.median(np.abs(found.astype(int) - ROOM).max(axis=2)[:, :56]) for found in (part, whole)]
+    assert moved[0] == 16, "the start, moved off the room by the privacy guard alone"
+    assert moved[1] > 16
+    assert painted(part[:, 72:].copy(), ROOM[:, 72:].copy())
+
+
+def test_a_blend_is_neither_of_its_paintings(worker, style):
+    other = open_style("mosaic")
+    mixed = blend([style, other], [2, 1])
+    alone, both, again = (paint(worker, ROOM, KNOWN, s, SETTINGS, lambda *_: None) for s in (style, mixed, mixed))
+    assert (both == again).all()
+    assert np.abs(both.astype(int) - alone).mean() > 2
 
 
 def test_painting_with_a_solver_that_dies_is_an_error(worker, style):
@@ -114,7 +188,7 @@ def test_painting_with_a_solver_that_dies_is_an_error(worker, style):
         if progress.step == 2:
             os.kill(worker.pid, signal.SIGKILL)
 
-    with pytest.raises(SolverError, match="the solver's process ended"):
+    with pytest.raises(SolverError, match="solver: killed"):
         paint(worker, ROOM, KNOWN, style, SolverSettings(steps=5000, size=128, threads=1), kill)
 
 

@@ -7,6 +7,7 @@ and a little change of light leave it as it is, another room or another place of
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,10 +121,18 @@ def cache_folder() -> Path:
     return user_cache_path("nbst-live", appauthor=False) / "backdrops"
 
 
-def cache_key(style: Path, *parts: object) -> str:
-    """A key for a style, by its bytes, and everything else that changes the picture, by its text."""
-    digest = hashlib.sha256(style.read_bytes())
-    digest.update(repr(parts).encode())
+def cache_key(paintings: Sequence[tuple[Path, float]], *parts: object) -> str:
+    """A key for paintings, by their bytes and weights, and everything else that changes the picture, by its text.
+
+    Raises PictureError when a painting's file is gone.
+    """
+    digest = hashlib.sha256(repr(parts).encode())
+    for path, weight in paintings:
+        try:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise PictureError(f"{path} cannot be read: {error.strerror}; expected the painting") from error
+        digest.update(repr(weight).encode())
     return digest.hexdigest()[:16]
 
 

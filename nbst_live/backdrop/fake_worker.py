@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nbst_live.backdrop.job import Failed, Message, Progress
+from nbst_live.backdrop.job import Cause, Failed, Message, Progress
 from nbst_live.closing import Closable
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.stages import Matte, Picture
@@ -18,6 +18,7 @@ class FakeWorker(Closable):
         self.size = (width, height)
         self.pid = None
         self.alive = True
+        self.pace = 1.0
         self.starts = self.taken = self.closings = 0
         self.jobs: list[dict[str, Any]] = []
         self._picture: Picture = np.zeros((height, width, 3), np.uint8)
@@ -30,14 +31,15 @@ class FakeWorker(Closable):
         self,
         plate: Picture,
         known: Matte,
+        guide: Matte | None = None,
         *,
-        style: Path,
+        styles: tuple[tuple[Path, float], ...],
         settings: SolverSettings,
         start: Path | None = None,
         warm: bool = False,
     ) -> int:
-        job = {"plate": plate.copy(), "known": known.copy(), "style": style, "settings": settings}
-        self.jobs.append(job | {"start": start, "warm": warm})
+        job = {"plate": plate.copy(), "known": known.copy(), "styles": styles, "settings": settings}
+        self.jobs.append(job | {"guide": guide, "start": start, "warm": warm})
         return len(self.jobs)
 
     def publish(self, picture: Picture, *, final: bool = False) -> None:
@@ -45,10 +47,10 @@ class FakeWorker(Closable):
         self._picture = picture
         self._said.append(Progress(len(self.jobs), 1, 2 - final, 0.5, 0.2, 0.3, 1.0, published=True, final=final))
 
-    def fail(self, reason: str = "killed, as asked") -> None:
-        """The next poll says that the process has ended."""
-        self.alive = False
-        self._said.append(Failed(len(self.jobs), reason))
+    def fail(self, reason: str = "killed", cause: Cause = Cause.ENDED) -> None:
+        """The next poll says that the job has failed; when the cause is that the process has ended, it is dead."""
+        self.alive = self.alive and cause is not Cause.ENDED
+        self._said.append(Failed(len(self.jobs), reason, cause))
 
     def poll(self) -> list[Message]:
         said, self._said = self._said, []

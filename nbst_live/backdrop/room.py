@@ -14,6 +14,8 @@ from nbst_live.backdrop import privacy
 from nbst_live.backdrop.cache import BackdropCache, Signature, cache_key
 from nbst_live.backdrop.dissolve import Dissolve
 from nbst_live.backdrop.job import Failed, Progress
+from nbst_live.backdrop.means import Means
+from nbst_live.backdrop.pace import Pace
 from nbst_live.backdrop.plate import Plate, shrink
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.closing import Closable
@@ -29,9 +31,6 @@ EAGER_FRAMES = 10
 PLATE_SECONDS = 0.2
 GROWN = 0.08
 """Growth of the plate's coverage after which the room is painted again."""
-RESTARTS = 3
-"""How often in a row a solver that failed is tried again before the backdrop stays as it is until asked."""
-RESTART_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -46,7 +45,10 @@ class SolverState:
     steps_done: int = 0
     solves: int = 0
     failures: int = 0
+    pace: float = 1.0
+    """Share of its time that it may compute, beside the live way."""
     trouble: str = ""
+    """What went wrong and what comes next; empty once a painting is finished again."""
 
 
 class RoomBackdrop(Closable):
@@ -73,6 +75,7 @@ class RoomBackdrop(Closable):
         self._size, self._settings, self._worker, self._cache = size, settings, worker, cache
         self._photo = None if photo is None else cover(photo, *size)
         self._refresh = refresh
+        self._means, self._pace = Means(settings), Pace()
         self._plate = Plate(*size)
         self._observed = 0
         self._added = 0.0
@@ -80,24 +83,25 @@ class RoomBackdrop(Closable):
         self._next: Picture | None = None
         self._asked = 0.0
         self._asked_coverage = 0.0
-        self._tries = 0
         self._signature: Signature | None = None
         self._job_key = ""
+        self._recovering = False
         self.use(style)
 
     def use(self, style: Style) -> None:
-        """Changes to another style: its own picture stands in until the room is painted in it."""
+        """Changes to another style: its own picture stands in until the room is painted in it. Raises PictureError."""
         photo = b"" if self._photo is None else self._photo.tobytes()
+        self._key = cache_key(style.paintings, self._settings, hashlib.sha256(photo).hexdigest())
         self.style = style
-        self._key = cache_key(style.path, self._settings, hashlib.sha256(photo).hexdigest())
-        self._painted = False
+        self._painted = self._recovering = False
         if self._screen is not None:
             self._next = self._guarded(cover(style.picture, *self._size))
         self.refresh()
 
     def refresh(self) -> None:
         """Has the room painted again from the present result, now."""
-        self._tries = 0
+        self._means.restore()
+        self.state.trouble = ""
         self._want(0.0)
 
     def observe(self, frame: Frame, alpha: Alpha | None) -> None:
@@ -126,6 +130,10 @@ class RoomBackdrop(Closable):
             self._next = None
         return self._screen.advance(now)
 
+    def heed(self, load: float) -> None:
+        """Lets the solver compute as much as the live way's load allows."""
+        self._worker.pace = self.state.pace = self._pace.note(load)
+
     def close(self) -> None:
         """Ends the solver's process."""
         self._worker.close()
@@ -137,14 +145,16 @@ class RoomBackdrop(Closable):
         """Whether to ask for a painting: wanted, or with an idle solver when the plate has grown or the time is up."""
         if self._wanted is not None:
             return now >= self._wanted
-        if self.state.busy or self.state.trouble:
+        if self.state.busy:
             return False
         grown = self._photo is None and self._plate.coverage - self._asked_coverage >= GROWN
-        return grown or 0 < self._refresh <= now - self._asked
+        return (grown and not self._means.exhausted) or 0 < self._refresh <= now - self._asked
 
     def _ask(self) -> None:
         """Sends the solver the room as it is known now; a cached painting of the same room is shown at once."""
         self._wanted, self._asked, self._asked_coverage = None, time.monotonic(), self._plate.coverage
+        if self._means.exhausted:
+            self._means.restore()
         room, known = self._room()
         plate, known = shrink(room, known, self._worker.size)
         self._signature, self._job_key = Signature.of(plate, known), self._key
@@ -156,18 +166,15 @@ class RoomBackdrop(Closable):
             log.warning("solver: starting its process again")
             self._worker.start()
         start = None if found is None else found[0]
-        self._worker.submit(plate, known, style=self.style.path, settings=self._settings, start=start, warm=warm)
-        self.state.busy, self.state.step, self.state.trouble = True, 0, ""
+        settings = self._means.settings
+        self._worker.submit(plate, known, styles=self.style.paintings, settings=settings, start=start, warm=warm)
+        self.state.busy, self.state.step = True, 0
 
     def _hear(self, message: Progress | Failed) -> None:
         """Takes one message of the solver into the state, and its picture if there is one."""
         state = self.state
         if isinstance(message, Failed):
-            log.warning("solver: %s", message.reason)
-            state.busy, state.trouble, state.failures = False, message.reason, state.failures + 1
-            self._tries += 1
-            if self._tries <= RESTARTS:
-                self._want(RESTART_SECONDS * self._tries)
+            self._fall_back(message)
             return
         state.step, state.steps, state.loss = message.step, message.steps, message.loss
         state.steps_done += 1
@@ -175,12 +182,33 @@ class RoomBackdrop(Closable):
             picture = self._worker.take()
             if self._job_key != self._key:
                 return  # painted in the style before this one
-            if self._admit(picture) and message.final and self._cache is not None and self._signature is not None:
-                self._cache.store(self._key, self._signature, picture)
+            if message.final or not self._recovering:
+                self._show(picture, final=message.final)
         if message.final:
-            state.busy, self._tries = False, 0
+            self._means.succeed()
+            self._recovering, state.busy, state.trouble = False, False, ""
             state.solves += 1
             state.seconds += message.seconds
+
+    def _fall_back(self, failed: Failed) -> None:
+        """Has the job tried again with smaller means; one that died idle is only started again at the next job."""
+        state = self.state
+        state.failures += 1
+        if not state.busy:
+            log.warning("solver: %s", failed.reason)
+            return
+        state.busy, state.trouble = False, self._means.fail(failed)
+        log.warning("solver: %s", state.trouble)
+        # The next try begins anew: its coarse pictures must not come over a finished one.
+        self._recovering = self._painted
+        if not self._means.exhausted:
+            self._want(self._means.delay)
+
+    def _show(self, picture: Picture, *, final: bool) -> None:
+        """Admits a painted picture; keeps a finished one in the cache, unless it was painted with lesser means."""
+        keep = self._admit(picture) and final and not self._means.reduced
+        if keep and self._cache is not None and self._signature is not None:
+            self._cache.store(self._key, self._signature, picture)
 
     def _admit(self, picture: Picture) -> bool:
         """Lines a painted picture up for the screen; refuses one that is still too much like the room."""

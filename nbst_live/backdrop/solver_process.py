@@ -21,9 +21,10 @@ import cv2
 import numpy as np
 import psutil
 
-from nbst_live.backdrop.job import Failed, Job, Progress, Taken
+from nbst_live.backdrop.job import Cause, Failed, Job, Progress, Taken
+from nbst_live.backdrop.pace import rest
 from nbst_live.backdrop.plate import fill
-from nbst_live.errors import NbstError
+from nbst_live.errors import NbstError, SolverError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.logs import start_log
 from nbst_live.models import find, verify
@@ -31,6 +32,7 @@ from nbst_live.pictures import read_picture
 from nbst_live.stages import Picture
 
 if TYPE_CHECKING:
+    from nbst_live.gatys.features import Features
     from nbst_live.gatys.solver import GatysSolver, Iterate
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ PUBLISH_SECONDS = 0.6
 ENCODER = "style-encoder"
 
 
-def serve(connection: Connection, plate: Any, picture: Any, size: tuple[int, int], niceness: int) -> None:
+def serve(connection: Connection, plate: Any, picture: Any, pace: Any, size: tuple[int, int], niceness: int) -> None:
     """The process's main function: does jobs until it is told None or the live process is gone."""
     # Ctrl-C reaches the whole group of processes; the live one decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -50,7 +52,7 @@ def serve(connection: Connection, plate: Any, picture: Any, size: tuple[int, int
     _die_with_parent()
     _lower_priority(niceness)
     try:
-        Painter(connection, plate, picture, size).run()
+        Painter(connection, plate, picture, pace, size).run()
     except (EOFError, OSError, KeyboardInterrupt):
         # The live process has closed its end, or Ctrl-C reached the whole group: either way the work is over.
         return
@@ -59,18 +61,18 @@ def serve(connection: Connection, plate: Any, picture: Any, size: tuple[int, int
 class Painter:
     """Does one job after the other; a newer job ends the one under way."""
 
-    def __init__(self, connection: Connection, plate: Any, picture: Any, size: tuple[int, int]) -> None:
+    def __init__(self, connection: Connection, plate: Any, picture: Any, pace: Any, size: tuple[int, int]) -> None:
         width, height = size
-        shared = np.frombuffer(plate, np.uint8)
-        self._connection = connection
-        self._plate = shared[: width * height * 3].reshape(height, width, 3)
-        self._known = shared[width * height * 3 :].reshape(height, width)
+        planes = np.frombuffer(plate, np.uint8).reshape(5, height * width)
+        self._connection, self._pace = connection, pace
+        self._plate = planes[:3].reshape(height, width, 3)
+        self._known, self._guide = planes[3:].reshape(2, height, width)
         self._mailbox = np.frombuffer(picture, np.uint8).reshape(height, width, 3)
         self._mailbox_free = True
         self._published = 0.0
         self._next: Job | None = None
         self._stopped = False
-        self._last: tuple[Path, Picture] | None = None
+        self._last: tuple[tuple[tuple[Path, float], ...], Picture] | None = None
         self._solver: GatysSolver | None = None
         self._solver_settings: SolverSettings | None = None
 
@@ -95,38 +97,44 @@ class Painter:
         else:
             self._stopped = True
 
-    def _interrupted(self) -> bool:
-        """Reads what has come; whether the job under way is to be given up."""
-        while self._connection.poll():
+    def _interrupted(self, seconds: float) -> bool:
+        """Rests so long, reads what comes, and says whether the job under way is to be given up."""
+        until = time.monotonic() + seconds
+        while self._connection.poll(max(0.0, until - time.monotonic())):
             self._read()
-        return self._stopped or self._next is not None
+            if self._stopped or self._next is not None:
+                return True
+        return False
 
     def _paint(self, job: Job) -> None:
-        began = time.monotonic()
+        began = resumed = time.monotonic()
         try:
             for iterate in self._iterates(job):
                 self._report(job, iterate, time.monotonic() - began)
-                if self._interrupted():
+                if self._interrupted(rest(time.monotonic() - resumed, self._pace.value)):
                     return
-        except (NbstError, MemoryError, RuntimeError) as error:
+                resumed = time.monotonic()
+        except (NbstError, MemoryError, RuntimeError, cv2.error) as error:
             log.exception("job %d failed", job.number)
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            self._connection.send(Failed(job.number, reason[0]))
+            self._solver = None
+            self._connection.send(_failure(job, error))
 
     def _iterates(self, job: Job) -> "Iterator[Iterate]":
         plate = fill(self._plate.copy(), self._known.copy())
-        start = self._last[1] if job.warm and self._last is not None and self._last[0] == job.style else None
+        start = self._last[1] if job.warm and self._last is not None and self._last[0] == job.styles else None
         if start is None and job.start is not None:
             start = read_picture(job.start)
-        return self._solver_for(job).solve(plate, read_picture(job.style), start=start)
+        styles = [(read_picture(path), weight) for path, weight in job.styles]
+        guide = None if self._guide.all() else (self._guide > 0).astype(np.float32)
+        return self._solver_for(job).solve(plate, styles, start=start, guide=guide)
 
     def _solver_for(self, job: Job) -> "GatysSolver":
-        from nbst_live.gatys.features import load_encoder
         from nbst_live.gatys.solver import GatysSolver
 
         if self._solver is None or self._solver_settings != job.settings:
+            features, settings = load_features(job.settings)
             self._solver_settings = job.settings
-            self._solver = GatysSolver(load_encoder(verify(find(ENCODER)), job.settings.device), job.settings)
+            self._solver = GatysSolver(features, settings)
         return self._solver
 
     def _report(self, job: Job, iterate: "Iterate", seconds: float) -> None:
@@ -142,7 +150,7 @@ class Painter:
             np.copyto(self._mailbox, self._at_full_size(iterate.picture))
             self._mailbox_free, self._published = False, time.monotonic()
         if final:
-            self._last = (job.style, iterate.picture)
+            self._last = (job.styles, iterate.picture)
         losses = (iterate.total, iterate.content, iterate.style)
         self._connection.send(
             Progress(job.number, iterate.step, iterate.steps, *losses, seconds, published=publish, final=final)
@@ -152,6 +160,27 @@ class Painter:
         """A picture of one of the solver's coarse scales, enlarged to the mailbox's size."""
         height, width = self._mailbox.shape[:2]
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def load_features(settings: SolverSettings) -> "tuple[Features, SolverSettings]":
+    """The network that the settings name, and the settings with layers that it has. Raises ModelError."""
+    from nbst_live.gatys.features import LAYERS, load_encoder, with_nearest_layers
+
+    if settings.features == "vgg19":
+        from nbst_live.gatys.vgg19 import load_vgg19
+
+        return load_vgg19(settings.device), settings
+    return load_encoder(verify(find(ENCODER)), settings.device), with_nearest_layers(settings, LAYERS)
+
+
+def _failure(job: Job, error: Exception) -> Failed:
+    """What to say of an error: which kind it is, and its first line."""
+    if isinstance(error, MemoryError) or (not isinstance(error, NbstError) and "memory" in str(error)):
+        return Failed(job.number, "out of memory", Cause.MEMORY)
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if isinstance(error, SolverError):
+        return Failed(job.number, reason, Cause.DIVERGED)
+    return Failed(job.number, reason, Cause.INPUT if isinstance(error, NbstError) else Cause.OTHER)
 
 
 def _die_with_parent() -> None:

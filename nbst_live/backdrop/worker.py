@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from nbst_live.backdrop.job import Failed, Job, Message, Progress, Taken
+from nbst_live.backdrop.job import Cause, Failed, Job, Message, Progress, Taken
 from nbst_live.backdrop.solver_process import serve
 from nbst_live.closing import Closable
 from nbst_live.stages import Matte, Picture
 
 END_SECONDS = 2.0
 """How long a solver that was told to stop may take before it is killed."""
+REAP_SECONDS = 0.1
+"""How long a process may take from closing its end of the pipe to having ended."""
+KILLED = -9
+"""The exit code of a process that SIGKILL ended: the user's, or the system's for want of memory."""
 
 
 class SolverWorker(Closable):
@@ -31,8 +35,9 @@ class SolverWorker(Closable):
         self.size = (width, height)
         self._niceness = niceness
         self._context = multiprocessing.get_context("spawn")
-        self._plate = self._context.RawArray(ctypes.c_uint8, width * height * 4)
+        self._plate = self._context.RawArray(ctypes.c_uint8, width * height * 5)
         self._picture = self._context.RawArray(ctypes.c_uint8, width * height * 3)
+        self._pace = self._context.RawValue(ctypes.c_double, 1.0)
         self._process: Any = None
         self._connection: Connection | None = None
         self._number = 0
@@ -42,7 +47,7 @@ class SolverWorker(Closable):
         """Starts the process, again if it has ended."""
         self.close()
         self._connection, theirs = self._context.Pipe()
-        arguments = (theirs, self._plate, self._picture, self.size, self._niceness)
+        arguments = (theirs, self._plate, self._picture, self._pace, self.size, self._niceness)
         self._process = self._context.Process(target=serve, args=arguments, name="nbst-live solver", daemon=True)
         with _without_main_module():
             self._process.start()
@@ -58,15 +63,26 @@ class SolverWorker(Closable):
         """Whether the process runs and can still be spoken to."""
         return self._connection is not None and self._process.is_alive()
 
-    def submit(self, plate: Picture, known: Matte, **job: Any) -> int:
+    @property
+    def pace(self) -> float:
+        """Share of its time, above 0 and at most 1, that the solver computes; it rests in between."""
+        return float(self._pace.value)
+
+    @pace.setter
+    def pace(self, share: float) -> None:
+        self._pace.value = share
+
+    def submit(self, plate: Picture, known: Matte, guide: Matte | None = None, **job: Any) -> int:
         """Gives the solver a new plate and job (fields of Job but `number`); returns the job's number.
 
-        `plate` is (h, w, 3) uint8 BGR of the worker's size, `known` (h, w) uint8, 255 where it was seen.
+        `plate` is (h, w, 3) uint8 BGR of the worker's size, `known` (h, w) uint8, 255 where it was seen, `guide`
+        likewise where to paint, None for everywhere.
         """
         self._number += 1
-        shared = np.frombuffer(memoryview(self._plate), np.uint8)
-        shared[: plate.size] = plate.reshape(-1)
-        shared[plate.size :] = known.reshape(-1)
+        planes = np.frombuffer(memoryview(self._plate), np.uint8).reshape(5, -1)
+        planes[:3] = plate.reshape(3, -1)
+        planes[3] = known.reshape(-1)
+        planes[4] = 255 if guide is None else guide.reshape(-1)
         self._send(Job(number=self._number, **job))
         return self._number
 
@@ -80,7 +96,7 @@ class SolverWorker(Closable):
                 messages.append(self._connection.recv())
         except (EOFError, OSError):
             self._disconnect()
-            messages.append(Failed(self._number, "the solver's process ended"))
+            messages.append(Failed(self._number, self._ending(), Cause.ENDED))
         return [m for m in messages if m.number == self._number or self._forget(m)]
 
     def wait(self, seconds: float) -> None:
@@ -107,6 +123,12 @@ class SolverWorker(Closable):
             self._process.join()
         self._process.close()
         self._process = None
+
+    def _ending(self) -> str:
+        """How the process ended, in a few words."""
+        self._process.join(REAP_SECONDS)
+        code = self._process.exitcode
+        return "killed" if code == KILLED else f"its process ended with status {code}"
 
     def _forget(self, message: Message) -> bool:
         """Frees the mailbox of a picture that an earlier job published."""

@@ -30,7 +30,6 @@ from nbst_live.errors import NbstError, SolverError
 from nbst_live.logs import start_log
 from nbst_live.models import builtin_styles
 from nbst_live.options import add_settings, settings_of
-from nbst_live.pictures import open_style
 from nbst_live.pipeline import Counts
 from nbst_live.report import memory_mb, process_start, write_report
 from nbst_live.settings import Settings
@@ -64,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         settings, style=settings.style or (next(iter(builtin_styles())),), steps=settings.steps or SOLVE_STEPS,
         no_virtual_camera=True, refresh=0.0,
     )  # fmt: skip
-    open_style(settings.style[0])
+    app.open_styles(settings)
     figures = _in_fresh_process(settings, _draw_jpegs(*settings.size))
     print(_table(figures))
     if options.json is not None:
@@ -140,7 +139,7 @@ def _solo_seconds(settings: Settings, room: Picture) -> float:
     known = np.full(room.shape[:2], 255, np.uint8)
     with app.open_worker(size, settings, niceness=app.SOLVER_NICENESS) as worker:
         beside_live = app.solver_settings(settings, beside_live=True)
-        paint(worker, room, known, open_style(settings.style[0]), beside_live, note)
+        paint(worker, room, known, app.open_styles(settings)[0], beside_live, note)
     return seconds
 
 

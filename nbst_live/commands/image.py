@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from nbst_live import app
@@ -17,15 +18,13 @@ from nbst_live.composite import Compositor
 from nbst_live.errors import InputError, SettingError
 from nbst_live.logs import start_log
 from nbst_live.mask.matte import MatteRefiner
-from nbst_live.options import add_settings, settings_of
-from nbst_live.pictures import Style, cover, open_style, read_picture, write_picture
+from nbst_live.mask.people import People
+from nbst_live.options import MASKING, PAINTING, add_settings, settings_of
+from nbst_live.pictures import Style, cover, read_picture, write_picture
 from nbst_live.settings import Settings
-from nbst_live.stages import Matte, Picture
+from nbst_live.stages import Alpha, Matte, Picture
 
-SETTINGS = (
-    "style", "background", "strength", "style_weight", "content_weight", "steps", "learning_rate", "seed",
-    "solver_device", "threads", "mask_model", "provider", "verbose",
-)  # fmt: skip
+SETTINGS = (*PAINTING, *MASKING, "background")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 
 
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     start_log(verbose=settings.verbose)
     if not settings.style:
         raise SettingError("--style is missing: give a picture file or a built-in style's name (`nbst-live styles`)")
-    style = open_style(settings.style[0])
+    style = app.open_styles(settings)[0]
     plans = _plans(options)
     with Studio(settings, style) as studio:
         for plan in plans:
@@ -110,19 +109,26 @@ class Studio(ExitStack):
         """The finished picture and the person's matte, both of the photo's size."""
         size = (photo.shape[1], photo.shape[0])
         worker = self._worker_for(size)
+        settings = app.solver_settings(self._settings)
         with app.open_masker(self._settings, size) as masker:
             alpha = masker.mask(photo)
-        matte = MatteRefiner(over_time=False).refine(alpha, photo)
-        if self._settings.background is None:
-            plate = Plate(*size)
-            plate.add(photo, alpha)
-            room, known = photo, plate.known
-        else:
-            room = cover(read_picture(self._settings.background), *size)
-            known = np.full(room.shape[:2], 255, np.uint8)
-        shown = PaintingBar(self._interruption, trace)
-        backdrop = paint(worker, room, known, self._style, app.solver_settings(self._settings), shown)
+        kept = People(self._settings.people).keep(alpha)
+        matte = MatteRefiner(over_time=False).refine(kept, photo) if settings.mask_aware else _binary(kept, size)
+        room, known = self._room(photo, alpha, everything=not settings.mask_aware)
+        shown, hidden = PaintingBar(self._interruption, trace), matte if settings.mask_aware else None
+        backdrop = paint(worker, room, known, self._style, settings, shown, hidden=hidden)
         return Compositor(*size).blend(photo, matte, backdrop), matte
+
+    def _room(self, photo: Picture, alpha: Alpha, *, everything: bool) -> tuple[Picture, Matte]:
+        """What is to be painted, and where it is known: the background photo, the photo with the people, or without."""
+        everywhere: Matte = np.full(photo.shape[:2], 255, np.uint8)
+        if self._settings.background is not None:
+            return cover(read_picture(self._settings.background), *everywhere.shape[::-1]), everywhere
+        if everything:
+            return photo, everywhere
+        plate = Plate(*everywhere.shape[::-1])
+        plate.add(photo, alpha)
+        return photo, plate.known
 
     def _worker_for(self, size: tuple[int, int]) -> SolverWorker:
         wanted = app.worker_size(size, self._settings)
@@ -135,6 +141,11 @@ class Studio(ExitStack):
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+
+
+def _binary(alpha: Alpha, size: tuple[int, int]) -> Matte:
+    """The paper's matte: 255 where a pixel is rather person than not, else 0."""
+    return np.asarray(cv2.compare(cv2.resize(alpha, size), 0.5, cv2.CMP_GE), np.uint8)
 
 
 def _photos(given: list[Path]) -> list[Path]:

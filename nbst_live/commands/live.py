@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from nbst_live import app, pipeline
+from nbst_live.backdrop.room import SolverState
 from nbst_live.commands import render
 from nbst_live.commands.progress import Interruption
 from nbst_live.controls import Command, TerminalKeys, command_of, help_lines
 from nbst_live.errors import NbstError
 from nbst_live.logs import StatusLine, start_log
-from nbst_live.pictures import open_style
 from nbst_live.report import live_report, write_report
 from nbst_live.settings import Settings
 from nbst_live.sinks.recorder import Recorder
@@ -85,12 +85,13 @@ class Steering:
                 self.status.say("\n".join(help_lines()))
 
     def _next_style(self) -> None:
-        if len(self._settings.style) == 1:
-            self.status.say("nbst-live: only one style was given; give --style several times")
+        styles = self._live.styles
+        if len(styles) == 1:
+            self.status.say("nbst-live: there is no other style; give --style several times, without --style-mix")
             return
-        self._style = (self._style + 1) % len(self._settings.style)
+        self._style = (self._style + 1) % len(styles)
         try:
-            self._live.backdrop.use(open_style(self._settings.style[self._style]))
+            self._live.backdrop.use(styles[self._style])
         except NbstError as error:
             log.warning("%s", error)
 
@@ -132,9 +133,18 @@ class Steering:
         self._shown = (now, counts.frames_out)
 
     def _solver(self) -> str:
-        state = self._live.backdrop.state
         flags = " PANIC" if self._live.pipeline.panic else ""
         flags += " REC" if self._recording else ""
-        if state.trouble:
-            return f"solver: {state.trouble}{flags}"
-        return (f"painting {state.step}/{state.steps}" if state.busy else "painted") + flags
+        return solver_line(self._live.backdrop.state) + flags
+
+
+def solver_line(state: SolverState) -> str:
+    """What the solver does, in a few words: its troubles, how far it is, and its pace where that is not its own."""
+    doing = "painted"
+    if state.busy:
+        doing = f"painting {state.step}/{state.steps}" if state.step else "starting to paint"
+        if state.pace < 1:
+            doing += f" at {state.pace:.0%} pace"
+    if not state.trouble:
+        return doing
+    return f"solver: {state.trouble}" + (f" ({doing})" if state.busy else "")

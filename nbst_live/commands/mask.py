@@ -10,12 +10,13 @@ from nbst_live.commands.progress import Interruption, bar
 from nbst_live.errors import InputError, PictureError, SourceEnded, SourceStalled
 from nbst_live.logs import start_log
 from nbst_live.mask.matte import MatteRefiner
-from nbst_live.options import add_settings, settings_of
+from nbst_live.mask.people import People
+from nbst_live.options import MASKING, add_settings, settings_of
 from nbst_live.pictures import read_picture, write_picture
 from nbst_live.settings import Settings
 from nbst_live.sinks.recorder import GreyRecorder
 
-SETTINGS = ("mirror", "rotate", "threads", "mask_model", "provider", "verbose")
+SETTINGS = ("mirror", "rotate", *MASKING)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +47,15 @@ def _mask_photo(source: Path, output: Path, settings: Settings) -> None:
         raise PictureError(f"{error}; of a clip the mask is a video: -o OUT.mkv") from error
     photo = Orientation(settings.mirror, settings.rotate).apply(photo)
     with app.open_masker(settings, (photo.shape[1], photo.shape[0])) as masker:
-        write_picture(output, MatteRefiner(over_time=False).refine(masker.mask(photo), photo))
+        alpha = People(settings.people).keep(masker.mask(photo))
+        write_picture(output, MatteRefiner(over_time=False).refine(alpha, photo))
 
 
 def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
     with ExitStack() as opened:
         interruption = opened.enter_context(Interruption())
         clip = opened.enter_context(app.open_clip(source, settings))
-        info, refiner = clip.info, MatteRefiner()
+        info, refiner, people = clip.info, MatteRefiner(), People(settings.people)
         recorder = opened.enter_context(GreyRecorder(output, info.width, info.height, info.fps))
         masker = opened.enter_context(app.open_masker(settings, (info.width, info.height)))
         shown = opened.enter_context(bar("masking", info.frames))
@@ -64,5 +66,6 @@ def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
                 continue
             except SourceEnded:
                 return
-            recorder.send(refiner.refine(masker.mask(frame.picture), frame.picture), frame.time)
+            alpha = people.keep(masker.mask(frame.picture))
+            recorder.send(refiner.refine(alpha, frame.picture), frame.time)
             shown.update()

@@ -13,6 +13,7 @@ from nbst_live.backdrop.still import StillBackdrop, paint
 from nbst_live.commands.progress import Interruption, PaintingBar, bar
 from nbst_live.errors import MaskError, SourceEnded, SourceStalled
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.people import People
 from nbst_live.pictures import cover, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.pipeline import run as run_pipeline
@@ -44,7 +45,7 @@ def run(settings: Settings) -> int:
         backdrop = StillBackdrop(_painted_room(settings, masker, size, painting))
         # Opened only now: what went wrong before has cost no earlier recording of that name.
         outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
-        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size)
+        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size, People(settings.people))
         with bar("rendering", source.info.frames) as shown:
 
             def tick() -> bool:
@@ -60,16 +61,19 @@ def run(settings: Settings) -> int:
 
 def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> Picture:
     """The finished backdrop of a clip, or of `--background`, at the clip's size."""
-    style = app.open_styles(settings)[0]
+    style, how = app.open_styles(settings)[0], app.solver_settings(settings)
     with app.open_worker(size, settings, niceness=0) as worker:
+        known: Matte = np.full(size[::-1], 255, np.uint8)
         if settings.background is not None:
             room = cover(read_picture(settings.background), *size)
-            known: Matte = np.full(room.shape[:2], 255, np.uint8)
         else:
             with app.open_source(settings, realtime=False) as source:
-                plate = _gather(source, masker, size, painting.interruption)
-            room, known = plate.picture(), plate.known
-        return paint(worker, room, known, style, app.solver_settings(settings), painting)
+                if how.mask_aware:
+                    plate = _gather(source, masker, size, painting.interruption)
+                    room, known = plate.picture(), plate.known
+                else:
+                    room = source.read().picture
+        return paint(worker, room, known, style, how, painting)
 
 
 def _gather(source: Source, masker: Masker, size: tuple[int, int], interruption: Interruption) -> Plate:

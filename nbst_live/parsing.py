@@ -1,0 +1,132 @@
+"""The values of settings: from a text of the command line, or a value of the config file, to a typed one.
+
+Every parser raises SettingError, which says what was got and what was expected.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from nbst_live.errors import SettingError
+from nbst_live.paths import typed
+
+VGG19_LAYERS = tuple(
+    f"relu{block}_{number}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for number in range(1, count + 1)
+)
+"""The activations of VGG19 (Simonyan and Zisserman 2015, table 1, column E), the shallowest first."""
+
+People = Literal["all", "central"] | int
+"""Who stays live: everybody, the one in the middle, or so many of the largest."""
+
+Value = TypeVar("Value")
+
+
+def number(low: float, high: float, whole: bool = False) -> Callable[[object], float | int]:
+    """A parser for a number within [low, high]; raises SettingError."""
+    kind = "a whole number" if whole else "a number"
+
+    def parse(value: object) -> float | int:
+        expected = f"got {value!r}, expected {kind} from {low:g} to {high:g}"
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise SettingError(expected)
+        try:
+            result = int(value) if whole and isinstance(value, str) else float(value)
+        except ValueError:
+            raise SettingError(expected) from None
+        if not low <= result <= high or (whole and result != int(result)):
+            raise SettingError(expected)
+        return int(result) if whole else float(result)
+
+    return parse
+
+
+def choice(*values: str) -> Callable[[object], str]:
+    """A parser for one of the values; raises SettingError."""
+
+    def parse(value: object) -> str:
+        if value not in values:
+            raise SettingError(f"got {value!r}, expected one of {', '.join(values)}")
+        return str(value)
+
+    return parse
+
+
+def size(value: object) -> tuple[int, int]:
+    """Parses `1280x720` into (1280, 720): width, height; raises SettingError."""
+    width, cross, height = str(value).lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise SettingError(f"got {value!r}, expected WIDTHxHEIGHT in pixels, such as 1280x720")
+    if not (16 <= int(width) <= 7680 and 16 <= int(height) <= 4320):
+        raise SettingError(f"got {value!r}, expected a size from 16x16 to 7680x4320")
+    return int(width), int(height)
+
+
+def rotation(value: object) -> int:
+    """Parses degrees clockwise; raises SettingError."""
+    if str(value) not in ("0", "90", "180", "270"):
+        raise SettingError(f"got {value!r}, expected 0, 90, 180 or 270 degrees")
+    return int(str(value))
+
+
+def text(value: object) -> str:
+    """Parses a non-empty text; raises SettingError."""
+    if not isinstance(value, str) or not value:
+        raise SettingError(f"got {value!r}, expected a text")
+    return value
+
+
+def path(value: object) -> Path:
+    """Parses a path, `~` expanded; raises SettingError."""
+    return typed(text(value))
+
+
+def flag(value: object) -> bool:
+    """Parses true or false; raises SettingError."""
+    if not isinstance(value, bool):
+        raise SettingError(f"got {value!r}, expected true or false")
+    return value
+
+
+def listed(parse: Callable[[object], Value], separator: str) -> Callable[[object], tuple[Value, ...]]:
+    """A parser for several values: a text with separators between them, or a list of the config file."""
+
+    def parse_all(value: object) -> tuple[Value, ...]:
+        items = value.split(separator) if isinstance(value, str) else value
+        if not isinstance(items, (list, tuple)) or not items:
+            raise SettingError(f"got {value!r}, expected values with {separator!r} between them")
+        return tuple(parse(item.strip() if isinstance(item, str) else item) for item in items)
+
+    return parse_all
+
+
+def weights(separator: str) -> Callable[[object], tuple[float, ...]]:
+    """A parser for weights, none below 0 and at least one above."""
+    parse_all = listed(number(0, 1e12), separator)
+
+    def parse(value: object) -> tuple[float, ...]:
+        found = tuple(float(weight) for weight in parse_all(value))
+        if not any(found):
+            raise SettingError(f"got {value!r}, expected at least one weight above 0")
+        return found
+
+    return parse
+
+
+def layer(value: object) -> str:
+    """Parses a layer of VGG19 by any of its names, `relu3_1`, `conv3_1` or `block3_conv1`, into `relu3_1`."""
+    match = re.fullmatch(r"(?:relu|conv)(\d)_(\d)|block(\d)_conv(\d)", str(value))
+    name = "relu" + "_".join(part for part in match.groups() if part) if match else ""
+    if name not in VGG19_LAYERS:
+        raise SettingError(f"got {value!r}, expected a layer of VGG19 such as relu3_1, conv3_1 or block3_conv1")
+    return name
+
+
+def people(value: object) -> People:
+    """Parses `all`, `central` or how many; raises SettingError."""
+    if value == "all" or value == "central":  # noqa: PLR1714 - mypy narrows a comparison, not a membership
+        return value
+    try:
+        return int(number(1, 100, whole=True)(value))
+    except SettingError:
+        raise SettingError(f"got {value!r}, expected all, central or a whole number from 1 to 100") from None

@@ -1,0 +1,59 @@
+"""What the user sees and steers while it runs."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from nbst_live.backdrop.room import SolverState
+from nbst_live.commands.live import Steering, solver_line
+from nbst_live.controls import Command
+from nbst_live.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (SolverState(), "painted"),
+        (SolverState(busy=True), "starting to paint"),
+        (SolverState(busy=True, step=3, steps=300), "painting 3/300"),
+        (SolverState(busy=True, step=3, steps=300, pace=0.456), "painting 3/300 at 46% pace"),
+        (SolverState(pace=0.5), "painted"),
+        (SolverState(trouble="killed, trying again at 427 px"), "solver: killed, trying again at 427 px"),
+        (
+            SolverState(busy=True, step=3, steps=300, trouble="killed, trying again at 427 px"),
+            "solver: killed, trying again at 427 px (painting 3/300)",
+        ),
+    ],
+)
+def test_the_status_says_what_the_solver_does(state, line):
+    assert solver_line(state) == line
+
+
+class Keys:
+    """Types some commands."""
+
+    def __init__(self, *commands: Command) -> None:
+        self._commands = list(commands)
+
+    def poll(self) -> Command | None:
+        return self._commands.pop(0) if self._commands else None
+
+
+def steered(styles: list[str], *commands: Command, capsys) -> tuple[list[str], str]:
+    """The styles that were changed to, and what was said."""
+    used: list[str] = []
+    live = SimpleNamespace(preview=None, view=None, styles=styles, backdrop=SimpleNamespace(use=used.append))
+    steering = Steering(live, Settings(), Keys(*commands))
+    steering._show_status = lambda now: None
+    assert steering.tick()
+    return used, capsys.readouterr().err
+
+
+def test_key_n_goes_through_the_styles_and_back_to_the_first(capsys):
+    assert steered(["a", "b", "c"], *[Command.NEXT_STYLE] * 4, capsys=capsys)[0] == ["b", "c", "a", "b"]
+
+
+def test_one_style_or_blend_has_no_next(capsys):
+    used, said = steered(["a"], Command.NEXT_STYLE, capsys=capsys)
+    assert used == []
+    assert "there is no other style" in said
