@@ -35,6 +35,8 @@ COARSEST = 128
 SCALE_RATIO = 2**0.5
 WARM_SHARE = 0.1
 """Steps of a refresh, as a share of a first solve's."""
+WARM_RATE = 0.3
+"""Learning rate of a refresh, likewise: at the full rate, the first steps would undo much of what is there."""
 STEP_SHARE = 0.8
 DECAY = 0.25
 FINAL_RATE = 0.2
@@ -145,7 +147,7 @@ class GatysSolver:
         plan = self._plan(width, height, steps, warm=start is not None)
         total_steps = sum(scale.steps for scale in plan)
         generator = torch.Generator().manual_seed(settings.seed)
-        current = self._tensor(goal if start is None else start)
+        current, pace = (self._tensor(goal), 1.0) if start is None else (self._tensor(start), WARM_RATE)
         for scale in plan:
             where = self._fit_guide(guide, scale)
             objective = self._objective(goal, paintings, scale, where)
@@ -154,7 +156,7 @@ class GatysSolver:
             shown = Shown(settings)
             for step in range(scale.steps):
                 before = descent.picture.detach().clone() if settings.keep_best else None
-                losses = descent.step(objective, self._rate(step / scale.steps), where)
+                losses = descent.step(objective, pace * self._rate(step / scale.steps), where)
                 values = (losses.total.item(), losses.content.item(), losses.style.item())
                 done += 1
                 if not np.isfinite(values[0]):
@@ -168,8 +170,8 @@ class GatysSolver:
 
     def _rate(self, progress: float) -> float:
         """The share of the learning rate at this share, 0 to 1, of a scale's steps: it falls at the end, see DECAY."""
-        if not self._settings.multiscale:
-            return 1.0
+        if self._settings.levels == 1:
+            return 1.0  # the papers' way
         return 1 - (1 - FINAL_RATE) * max(0.0, (progress - 1 + DECAY) / DECAY)
 
     def _coloured(self, plate: Picture, paintings: Blend) -> tuple[Picture, Blend]:
