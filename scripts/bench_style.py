@@ -12,8 +12,8 @@ likewise. Ours: Adam on a pyramid, its iterates averaged, the fastest precision;
 compact encoder. It stays at one scale here and the picture is not moved about: going from coarse to fine gives larger
 strokes, sooner, and moving prevents lattices, but neither is anything to this judge.
 
-Seconds are those until plain Adam's final judgement is reached. Refresh: the photo's light has changed a little; seconds
-until what a cold solve ends with, cold and from the last painting.
+Seconds are those until plain Adam's final judgement is reached. Refresh: the photo's light has changed a little;
+seconds until what a cold solve ends with, cold and from the last painting.
 """
 
 import argparse
