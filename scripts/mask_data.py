@@ -23,7 +23,7 @@ Size = tuple[int, int]  # height, width
 
 # (height, width) and share: 16:9, 4:3, upright and square. Those of one model all cost about the same.
 SHAPES = {
-    "fast": {(144, 256): 0.36, (176, 240): 0.18, (240, 176): 0.28, (208, 208): 0.18},
+    "fast": {(144, 256): 0.36, (192, 224): 0.28, (224, 192): 0.36},
     "fine": {(256, 448): 0.30, (288, 384): 0.22, (384, 288): 0.30, (336, 336): 0.18},
 }
 KINDS = {"webcam": 0.30, "crowd": 0.15, "nobody": 0.06, "photo": 0.33, "scene": 0.16}

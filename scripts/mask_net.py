@@ -4,9 +4,10 @@ Input: `(N, 3, H, W)` float32 RGB in [-1, 1], H and W multiples of 16. Output of
 of `AlphaNet`: alpha in [0, 1]. What differs from the paper, and why:
 
 - The last 320-channel bottleneck is left out: it is a quarter of the cost; the ASPP reads the 160 channels before it.
-- The ASPP's rates are 2, 4, 6. The paper's 6, 12, 18 are meant for a 33x33 map at stride 16; a 256x144 picture has one
-  of 16x9, on which a 3x3 kernel at rate 12 mostly reads padding. Scaled by about a third, the ratio of the maps, the
-  paper's rates are 2, 4, 6.
+- The ASPP's rates are 2, 4, 6 for `fast`. The paper's 6, 12, 18 are meant for a 33x33 map at stride 16; a 256x144
+  picture has one of 16x9, on which a 3x3 kernel at rate 12 mostly reads padding. Scaled by about a third, the ratio of
+  the maps, the paper's rates are 2, 4, 6. `fine` sees pictures 1.75 times as large, and has rates 3, 7, 10: the same
+  reach in the picture, so that it can start from the weights of `fast`.
 - Image-level pooling is added to the projection rather than resized and concatenated: the same linear map, no resize.
 - The decoder takes skips at strides 8, 4 and 2 and gives four logits per position at stride 2, which a pixel shuffle
   (Shi et al. 2016) lays out at full resolution: sharp edges for the price of a half-resolution map. Each stage narrows
@@ -44,7 +45,7 @@ BOTTLENECKS = [
     (6, 160, 1, 2),
 ]
 SKIPS = {0: 16, 2: 24, 5: 32}  # bottleneck -> channels, at strides 2, 4 and 8
-RATES = (2, 4, 6)
+RATES = {"fast": (2, 4, 6), "fine": (3, 7, 10)}
 
 
 class SlowGradients(torch.autograd.Function):
@@ -162,9 +163,9 @@ def pointwise(inputs: int, outputs: int) -> nn.Sequential:
 class Aspp(nn.Module):
     """Atrous spatial pyramid pooling: 1x1, three atrous rates, and the picture's mean."""
 
-    def __init__(self, inputs: int, width: int, outputs: int):
+    def __init__(self, inputs: int, width: int, outputs: int, rates: tuple[int, ...]):
         super().__init__()
-        self.branches = nn.ModuleList([pointwise(inputs, width), *(separable(inputs, width, r) for r in RATES)])
+        self.branches = nn.ModuleList([pointwise(inputs, width), *(separable(inputs, width, r) for r in rates)])
         self.pooled = nn.Sequential(nn.Conv2d(inputs, width, 1), nn.ReLU(inplace=True), nn.Conv2d(width, outputs, 1))
         self.project = nn.Conv2d(width * len(self.branches), outputs, 1, bias=False)
         self.norm = nn.Sequential(nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
@@ -176,12 +177,12 @@ class Aspp(nn.Module):
 
 
 class MaskNet(nn.Module):
-    """Encoder, ASPP and decoder; logits at the resolution of the input."""
+    """Encoder, ASPP and decoder; logits at the resolution of the input. `kind` is "fast" or "fine"."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "fast") -> None:
         super().__init__()
         self.encoder = Encoder()
-        self.aspp = Aspp(160, 96, 128)
+        self.aspp = Aspp(160, 96, 128, RATES[kind])
         self.to8 = pointwise(128, 64)
         self.at8 = nn.Sequential(separable(64 + SKIPS[5], 64), pointwise(64, 32))
         self.skip4 = pointwise(SKIPS[2], 32)

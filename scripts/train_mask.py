@@ -127,7 +127,7 @@ class Trainer:
         torch.manual_seed(args.seed)
         self.args, self.rank, self.check = args, rank, check
         self.device = torch.device(args.device)
-        self.net = MaskNet()
+        self.net = MaskNet(args.kind)
         if args.encoder:
             load_encoder(self.net.encoder, args.encoder)
         if args.start:
@@ -143,7 +143,7 @@ class Trainer:
         if args.resume:
             self._load()
         self.parallel = DistributedDataParallel(self.net, forward_sync_buffers=False)
-        batches = Batches(library, SHAPES[args.shapes], args.batch // args.workers, args.seed + 7919 * self.step + rank)
+        batches = Batches(library, SHAPES[args.kind], args.batch // args.workers, args.seed + 7919 * self.step + rank)
         self.batches = iter(DataLoader(batches, batch_size=None, num_workers=args.loaders))
 
     def run(self) -> None:
@@ -157,7 +157,8 @@ class Trainer:
             if self.rank == 0 and time.monotonic() - self.saved > SAVE_SECONDS:
                 self._save()
         if self.rank == 0:
-            self._report(losses)
+            if losses:
+                self._report(losses)
             self._save()
 
     def _progress(self, began: float) -> float:
@@ -169,7 +170,7 @@ class Trainer:
         return float(share)
 
     def _train_step(self, progress: float) -> float:
-        rate = 0.5 * (1 + math.cos(math.pi * progress)) * min(1.0, (self.step + 1) / WARM_UP)
+        rate = self.args.rate * 0.5 * (1 + math.cos(math.pi * progress)) * min(1.0, (self.step + 1) / WARM_UP)
         for group in self.optimiser.param_groups:
             group["lr"] = group["top"] * max(rate, 0.002)
         images, alphas = next(self.batches)
@@ -206,6 +207,7 @@ class Trainer:
     def _save(self) -> None:
         state = {"net": self.net.state_dict(), "average": self.average.state_dict(), "step": self.step}
         state |= {"optimiser": self.optimiser.state_dict(), "spent": self.spent, "seed": self.args.seed}
+        state["kind"] = self.args.kind
         part = self.args.out / "checkpoint.part"
         torch.save(state, part)
         part.replace(self.args.out / "checkpoint.pt")
@@ -252,7 +254,6 @@ def _plot(log: Path, path: Path) -> None:
 
 def _work(rank: int, args: argparse.Namespace, library: Library, check: Check) -> None:
     torch.set_num_threads(1 if args.workers > 1 else max(os.cpu_count() or 1, 1))
-    cv2.setNumThreads(1)
     meeting = (args.out / "meeting").resolve()
     backend = "nccl" if args.device == "cuda" else "gloo"
     dist.init_process_group(backend, f"file://{meeting}", rank=rank, world_size=args.workers)
@@ -267,7 +268,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rooms", type=Path, required=True, help="a folder of pictures without anybody")
     parser.add_argument("--encoder", type=Path, help=".tflite or .npz to start the encoder from")
     parser.add_argument("--start", type=Path, help="checkpoint.pt of another run, to start from what fits of it")
-    parser.add_argument("--shapes", choices=tuple(SHAPES), default="fast", help="the input sizes to train at")
+    parser.add_argument("--kind", choices=tuple(SHAPES), default="fast", help="the model: its input sizes and rates")
+    parser.add_argument("--rate", type=float, default=1.0, help="share of the learning rates to go at")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=0, help="length of the schedule in steps")
     parser.add_argument("--minutes", type=float, default=0.0, help="length of the schedule by the clock")
@@ -287,8 +289,9 @@ def main() -> None:
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "meeting").unlink(missing_ok=True)
+    cv2.setNumThreads(1)  # before there are threads, which a forked process would wait for in vain
     library = read_library(args.persons, args.scenes, args.rooms)
-    check = Check.read(args.persons, args.scenes, args.rooms, list(SHAPES[args.shapes]))
+    check = Check.read(args.persons, args.scenes, args.rooms, list(SHAPES[args.kind]))
     # Forked, the processes share the pictures in memory.
     start_processes(_work, (args, library, check), nprocs=args.workers, start_method="fork")
 
