@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--size", type=int, default=512, help="long side of the paintings (default: 512)")
     parser.add_argument("--steps", type=int, default=SolverSettings().steps)
-    parser.add_argument("--mask-model", default="person-fast")
+    parser.add_argument("--mask-model", default="person-fine")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     settings = SolverSettings(size=args.size, steps=args.steps)

@@ -1,170 +1,151 @@
-"""Measures mask networks on pictures no training has seen, side by side with MediaPipe's.
+"""Measures person masks on pictures no training has seen, side by side with a peer's.
 
-    python scripts/eval_mask.py --persons DIR --scenes DIR --rooms DIR --peer mediapipe_selfie_256.onnx \
-        --out runs/eval models/person-fast.onnx
+    python scripts/eval_mask.py --persons DIR --scenes DIR --rooms DIR --clip FILE --peer mediapipe_selfie_256.onnx \
+        --json scores.json --out runs/eval --plots docs/mask
 
-Every network gets the picture stretched to its own size, its alpha is stretched back, and all is measured at the size
-of the picture: IoU at threshold 0.5 (mean, median, mean of the worst tenth), boundary F-score (tolerance 0.8 % of the
-diagonal; Perazzi et al. 2016), mean error of alpha, share of pixels wrongly taken for a person where there is nobody,
-and flicker: the mean change of alpha, in thousandths, between two frames that differ in camera noise alone. `--shapes`
-are those our networks choose from by aspect ratio, as nbst-live does; with `--each-shape` each is measured on its own.
-Prints a table; writes `eval.json` and `worst.png`, the twenty worst of the first network, to --out.
+Without MODELs all person masks of the manifest are measured. A MODEL is a name in it or an ONNX file of export_mask.py,
+which needs --shapes. Ours run as nbst-live runs them (models.py chooses the shape, masker.py prepares the picture); the
+peer as MediaPipe's selfie segmentation does: stretched to its size by bilinear sampling, RGB in [0, 1]. Every alpha is
+stretched back to its picture and measured raw (mask_scores.py) on five sets (mask_cases.py): portrait, fashion, scenes,
+webcam, rooms; with --clip also its flicker. Milliseconds are the median of a run on two threads at the shape that most
+of a set has, all networks taking turns. --each-shape measures each shape of a model on its own.
+
+Prints a table; --json writes its figures, --out the twenty worst pictures of each model, --plots the plots of the docs.
 """
 
 import argparse
 import json
-import math
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
-from mask_data import Image, Layers, Library, Painter, read_figure, read_rooms, read_split
+from mask_cases import Case, read_material
+from mask_data import Image, Size
+from mask_plots import draw_plots
+from mask_scores import METRICS, Alpha, Scores, clip_flicker, read_clip, still_scores, walk_flicker
 
-Alpha = npt.NDArray[np.float32]
-Shape = tuple[int, int]
-COMPOSITES, FRAME, NOISE, RUNS = 200, (360, 640), 4.0, 60
+from nbst_live.mask.masker import OnnxMasker
+from nbst_live.models import InputSize, ModelRecord, custom, load_manifest, verify
+
+RUNS, THREADS = 60, 2
+SETTLE = 0.03  # seconds in which the threads of the session before stop spinning
 
 
-@dataclass
-class Network:
-    """An ONNX mask network of one input, NCHW in [-1, 1] (ours) or NHWC in [0, 1] (MediaPipe's)."""
+class Network(Protocol):
+    """A mask network: which shape it takes for a picture, its alpha at the picture's size, and its file."""
 
     path: Path
-    shapes: list[Shape]
-    threads: int
-    sessions: dict[Shape, ort.InferenceSession] = field(default_factory=dict)
 
-    def shape_for(self, photo: Image) -> Shape:
-        wanted = math.log(photo.shape[1] / photo.shape[0])
-        return min(self.shapes, key=lambda shape: abs(math.log(shape[1] / shape[0]) - wanted))
+    def size_for(self, photo: Image) -> Size: ...
 
-    def session(self, shape: Shape) -> ort.InferenceSession:
-        if shape not in self.sessions:
-            options = ort.SessionOptions()
-            options.intra_op_num_threads = self.threads
-            options.add_free_dimension_override_by_name("height", shape[0])
-            options.add_free_dimension_override_by_name("width", shape[1])
-            self.sessions[shape] = ort.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
-        return self.sessions[shape]
+    def alpha(self, photo: Image) -> Alpha: ...
 
-    def blob(self, photo: Image, shape: Shape) -> npt.NDArray[np.float32]:
-        small = cv2.resize(photo, shape[::-1], interpolation=cv2.INTER_AREA)
-        rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
-        ours = self.session(shape).get_inputs()[0].shape[1] == 3
-        return np.ascontiguousarray(rgb.transpose(2, 0, 1)[None] * 2 - 1) if ours else rgb[None]
+
+class Ours:
+    """A model as nbst-live runs it."""
+
+    def __init__(self, record: ModelRecord):
+        self.record, self.path = record, verify(record)
+        self._maskers: dict[Size, OnnxMasker] = {}
+
+    def size_for(self, photo: Image) -> Size:
+        size = self.record.size_for(*photo.shape[:2])
+        if size is None:
+            raise ValueError(f"{self.path}: give its input sizes by --shapes, for example --shapes 144x256 208x208")
+        return size.height, size.width
 
     def alpha(self, photo: Image) -> Alpha:
-        shape = self.shape_for(photo)
-        session = self.session(shape)
-        found = session.run(None, {session.get_inputs()[0].name: self.blob(photo, shape)})[0].reshape(shape)
-        full: Alpha = cv2.resize(found, photo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        size = self.size_for(photo)
+        if size not in self._maskers:
+            self._maskers[size] = OnnxMasker(self.record, photo.shape[1::-1], provider="cpu", threads=1)
+        full: Alpha = cv2.resize(self._maskers[size].mask(photo), photo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         return full
 
 
-def iou(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
-    return float((found & truth).sum() / max(int((found | truth).sum()), 1))
+class Selfie:
+    """MediaPipe's selfie segmentation, NHWC: the picture stretched by bilinear sampling, RGB in [0, 1]."""
+
+    def __init__(self, path: Path):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.path, self._session = path, ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0]
+
+    def size_for(self, photo: Image) -> Size:  # noqa: ARG002  # it has but one
+        return self._input.shape[1], self._input.shape[2]
+
+    def alpha(self, photo: Image) -> Alpha:
+        height, width = self.size_for(photo)
+        small = cv2.cvtColor(cv2.resize(photo, (width, height), interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2RGB)
+        found = self._session.run(None, {self._input.name: small[None] / np.float32(255)})[0]
+        full: Alpha = cv2.resize(found.reshape(height, width), photo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return full
 
 
-def boundary_f(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
-    """Harmonic mean of how much of each boundary has the other within 0.8 % of the diagonal."""
-    reach = max(1, round(0.008 * math.hypot(*truth.shape)))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    cross = np.ones((3, 3), np.uint8)
-    edges = [cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, cross) for mask in (found, truth)]
-    near = [cv2.dilate(edge, disc) for edge in edges]
-    precision = (edges[0] & near[1]).sum() / max(int(edges[0].sum()), 1)
-    recall = (edges[1] & near[0]).sum() / max(int(edges[1].sum()), 1)
-    return float(2 * precision * recall / max(precision + recall, 1e-9))
+def records(names: list[str], shapes: list[Size]) -> list[ModelRecord]:
+    """The records of the models named, manifest names or ONNX files; of all person masks where none is."""
+    known = {name: model for name, model in load_manifest().models.items() if model.task == "person-mask"}
+    return [known[name] if name in known else _exported(Path(name), shapes) for name in names or known]
 
 
-@dataclass
-class Case:
-    """One picture, its true alpha, and where there are two frames of it, the other one."""
-
-    name: str
-    photo: Image
-    truth: Image
-    other: Image | None = None
-
-
-def read_cases(persons: list[Path], scenes: Path, rooms: Path) -> dict[str, list[Case]]:
-    """The held-out pictures by kind; the webcam composites are the same ones every time."""
-    people = [row for folder in persons for row in read_split(folder, "val")]
-    seen = read_split(scenes, "val")
-    empty_rooms = read_rooms(rooms, held_out=True)
-    nobody = [Case(f"room {k}", room, np.zeros(room.shape[:2], np.uint8)) for k, room in enumerate(empty_rooms)]
-    return {
-        "portrait": [Case(*row) for row in people if row[0].startswith("portrait")],
-        "fashion": [Case(*row) for row in people if row[0].startswith("fashion")],
-        "scene": [Case(*row) for row in seen if (row[2] > 127).any()],
-        "webcam": _composites([row for row in people if row[0].startswith("portrait")], empty_rooms),
-        "nobody": nobody + [Case(*row) for row in seen if not (row[2] > 127).any()],
-    }
+def _exported(path: Path, shapes: list[Size]) -> ModelRecord:
+    """The record of a file of export_mask.py, unless a JSON file beside it says otherwise."""
+    record = custom(path)
+    if path.with_suffix(".json").is_file():
+        return record
+    sizes = {f"{height}x{width}": InputSize(height, width) for height, width in shapes}
+    return replace(record, input=sizes, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
-def _composites(people: list[tuple[str, Image, Image]], rooms: list[Image]) -> list[Case]:
-    """People before rooms in 16:9, each as two frames that differ in camera noise alone."""
-    library = Library([read_figure(photo, alpha) for _, photo, alpha in people], [], [Layers.of(r) for r in rooms], [])
-    painter, noise = Painter(library, seed=0), np.random.default_rng(0)
-    cases: list[Case] = []
-    while len(cases) < COMPOSITES:
-        image, truth = painter.webcam(FRAME)
-        if (truth > 127).mean() > 0.02:
-            frames = [cv2.add(image, noise.normal(0, NOISE, image.shape), dtype=cv2.CV_8U) for _ in range(2)]
-            cases.append(Case(f"webcam {len(cases)}", frames[0], truth, frames[1]))
-    return cases
+def each_shape(record: ModelRecord) -> list[ModelRecord]:
+    return [
+        replace(record, name=f"{record.name} {size.height}x{size.width}", input={aspect: size})
+        for aspect, size in record.input.items()
+    ]
 
 
-@dataclass
-class Scores:
-    """What one network reached on one kind of picture; `ious` in the order of the cases."""
-
-    ious: list[float]
-    figures: dict[str, float]
-
-
-def score(network: Network, cases: list[Case]) -> Scores:
-    alphas = [network.alpha(case.photo) for case in cases]
-    found, truths = [a > 0.5 for a in alphas], [case.truth > 127 for case in cases]
-    if not any(truth.any() for truth in truths):
-        return Scores([], {"false": statistics.fmean(float(f.mean()) for f in found)})
-    ious = [iou(f, t) for f, t in zip(found, truths, strict=True)]
-    errors = [float(np.abs(a - c.truth / np.float32(255)).mean()) for a, c in zip(alphas, cases, strict=True)]
-    figures = {
-        "mean": statistics.fmean(ious),
-        "median": statistics.median(ious),
-        "worst": statistics.fmean(sorted(ious)[: max(len(ious) // 10, 1)]),
-        "boundary": statistics.fmean(boundary_f(f, t) for f, t in zip(found, truths, strict=True)),
-        "error": statistics.fmean(errors),
-    }
-    pairs = [(a, c.other) for a, c in zip(alphas, cases, strict=True) if c.other is not None]
-    if pairs:
-        figures["flicker"] = statistics.fmean(1e3 * float(np.abs(network.alpha(o) - a).mean()) for a, o in pairs)
-    return Scores(ious, figures)
-
-
-def timed(networks: dict[str, Network], clock: Callable[[], float]) -> dict[str, float]:
-    """Median milliseconds for a run at the first shape, the networks taking turns."""
-    blank = np.zeros((*FRAME, 3), np.uint8)
-    runs = {}
-    for name, network in networks.items():
-        session, shape = network.session(network.shapes[0]), network.shapes[0]
-        runs[name] = partial(session.run, None, {session.get_inputs()[0].name: network.blob(blank, shape)})
-    spent: dict[str, list[float]] = {name: [] for name in runs}
+def timed(runs: dict[tuple[str, Size], Callable[[], object]]) -> dict[tuple[str, Size], float]:
+    """Median milliseconds of each, all taking turns."""
+    spent: dict[tuple[str, Size], list[float]] = {key: [] for key in runs}
     for _ in range(RUNS):
-        for name, run in runs.items():
+        for key, run in runs.items():
+            time.sleep(SETTLE)
             run()  # the one before it has filled the caches with its own weights
-            began = clock()
+            began = time.perf_counter()
             run()
-            spent[name].append(1e3 * (clock() - began))
-    return {name: statistics.median(times) for name, times in spent.items()}
+            spent[key].append(1e3 * (time.perf_counter() - began))
+    return {key: statistics.median(times) for key, times in spent.items()}
+
+
+def runner(path: Path, size: Size) -> Callable[[], object]:
+    """A run of nothing but the network, on a grey picture."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    options.add_free_dimension_override_by_name("height", size[0])
+    options.add_free_dimension_override_by_name("width", size[1])
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    wanted = session.get_inputs()[0]
+    return partial(session.run, None, {wanted.name: np.full(wanted.shape, 0.5, np.float32)})
+
+
+def usual_size(network: Network, photos: list[Image]) -> Size:
+    return Counter(network.size_for(photo) for photo in photos).most_common(1)[0][0]
+
+
+def milliseconds(networks: dict[str, Network], photos: dict[str, list[Image]]) -> dict[str, dict[str, float]]:
+    """By network and set."""
+    usual = {(name, kind): usual_size(n, p) for name, n in networks.items() for kind, p in photos.items()}
+    pairs = sorted({(name, size) for (name, _), size in usual.items()})
+    spent = timed({(name, size): runner(networks[name].path, size) for name, size in pairs})
+    return {name: {kind: spent[name, usual[name, kind]] for kind in photos} for name in networks}
 
 
 def worst_sheet(network: Network, cases: list[Case], ious: list[float]) -> Image:
@@ -185,60 +166,85 @@ def worst_sheet(network: Network, cases: list[Case], ious: list[float]) -> Image
 
 
 def table(results: dict[str, dict[str, Scores]]) -> str:
-    names = ["mean", "median", "worst", "boundary", "error", "flicker", "false"]
-    lines = [f"{'':34}" + "".join(f"{name:>10}" for name in names)]
+    wide = max(map(len, results)) + 10
+    lines = [" " * wide + "".join(f"{name:>16}" for name in METRICS)]
     for kind in next(iter(results.values())):
-        for network, scores in results.items():
-            figures = scores[kind].figures
-            cells = [f"{figures[name]:10.4f}" if name in figures else " " * 10 for name in names]
-            lines.append(f"{kind:9}{network:25}" + "".join(cells))
+        for name, sets in results.items():
+            figures = sets[kind].figures
+            cells = [f"{figures[m]:16.2f}" if m == "ms" else f"{figures[m]:16.4f}" if m in figures else " " * 16
+                     for m in METRICS]  # fmt: skip
+            lines.append(f"{kind:10}{name:{wide - 10}}" + "".join(cells))
     return "\n".join(lines)
 
 
-def _shape(text: str) -> Shape:
+def measure(networks: dict[str, Network], args: argparse.Namespace) -> dict[str, dict[str, Scores]]:
+    """The scores by network and set."""
+    material = read_material(args.persons, args.scenes, args.rooms)
+    results = {
+        name: {kind: still_scores(network.alpha, cases) for kind, cases in material.stills.items()}
+        for name, network in networks.items()
+    }
+    for name, network in networks.items():
+        results[name]["webcam"].figures["flicker"] = walk_flicker(network.alpha, material.walks)
+    photos = {kind: [case.photo for case in cases] for kind, cases in material.stills.items()}
+    if args.clip:
+        flicker = clip_flicker({name: network.alpha for name, network in networks.items()}, args.clip)
+        for name, value in flicker.items():
+            results[name]["clip"] = Scores([], {"flicker": value})
+        photos["clip"] = [next(read_clip(args.clip))]
+    for name, spent in milliseconds(networks, photos).items():
+        for kind, value in spent.items():
+            results[name][kind].figures["ms"] = value
+    if args.out:
+        shown = [(kind, case) for kind, cases in material.stills.items() for case in cases if kind != "rooms"]
+        for name in [name for name in networks if isinstance(networks[name], Ours)]:
+            ious = [value for kind in material.stills for value in results[name][kind].ious]
+            sheet = worst_sheet(networks[name], [case for _, case in shown], ious)
+            cv2.imwrite(str(args.out / f"worst {name}.png"), sheet)
+    return results
+
+
+def _shape(text: str) -> Size:
     height, width = map(int, text.split("x"))
     return height, width
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="ONNX files of export_mask.py")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="names in the manifest, or ONNX files; default: all")
     parser.add_argument("--persons", type=Path, nargs="+", required=True, help="folders of images, masks, index.csv")
     parser.add_argument("--scenes", type=Path, required=True, help="a folder of images, masks, index.csv")
     parser.add_argument("--rooms", type=Path, required=True, help="a folder of pictures without anybody")
+    parser.add_argument("--clip", type=Path, help="a clip to measure flicker on")
     parser.add_argument("--peer", type=Path, required=True, help="MediaPipe's selfie segmentation as ONNX, NHWC")
-    parser.add_argument("--shapes", type=_shape, nargs="+", default=[(144, 256), (192, 192)], metavar="HxW")
+    parser.add_argument("--shapes", type=_shape, nargs="+", default=[], metavar="HxW", help="sizes of ONNX files given")
     parser.add_argument("--each-shape", action="store_true", help="measure every shape on its own")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    parser.add_argument("--out", type=Path, help="a folder for the worst pictures (photos: do not publish)")
+    parser.add_argument("--plots", type=Path, help="a folder for plots that may be published")
     return parser.parse_args()
-
-
-def networks_of(args: argparse.Namespace, threads: int) -> dict[str, Network]:
-    choices = {f"{h}x{w}": [(h, w)] for h, w in args.shapes} if args.each_shape else {"": args.shapes}
-    pairs = [(path, name) for path in args.models for name in choices]
-    found = {f"{path.stem} {name}".strip(): Network(path, choices[name], threads) for path, name in pairs}
-    return found | {args.peer.stem: Network(args.peer, [(256, 256)], threads)}
 
 
 def main() -> None:
     args = arguments()
-    args.out.mkdir(parents=True, exist_ok=True)
+    for folder in filter(None, (args.out, args.plots)):
+        folder.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
-    cases = read_cases(args.persons, args.scenes, args.rooms)
-    networks = networks_of(args, threads=1)
-    results = {name: {kind: score(n, c) for kind, c in cases.items()} for name, n in networks.items()}
-    wall, cpu = timed(networks_of(args, threads=2), time.perf_counter), timed(networks, time.thread_time)
+    chosen = records(args.models, args.shapes)
+    if args.each_shape:
+        chosen = [single for record in chosen for single in each_shape(record)]
+    networks: dict[str, Network] = {record.name: Ours(record) for record in chosen}
+    networks["mediapipe"] = Selfie(args.peer)
+    results = measure(networks, args)
     print(table(results))
-    for name in networks:
-        print(f"{name:34} {wall[name]:6.2f} ms on two threads, {cpu[name]:6.2f} ms of one core's time on one")
-    report = {name: {kind: s.figures for kind, s in scores.items()} for name, scores in results.items()}
-    content = {"scores": report, "ms_two_threads": wall, "ms_one_core": cpu}
-    (args.out / "eval.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    first = next(iter(networks))
-    peopled = [kind for kind in cases if results[first][kind].ious]
-    shown = [case for kind in peopled for case in cases[kind]]
-    sheet = worst_sheet(networks[first], shown, [value for kind in peopled for value in results[first][kind].ious])
-    cv2.imwrite(str(args.out / "worst.png"), sheet)
+    if args.json:
+        content = {
+            name: {kind: {metric: scores.figures.get(metric) for metric in METRICS} for kind, scores in sets.items()}
+            for name, sets in results.items()
+        }
+        args.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if args.plots:
+        draw_plots(results, {name: network.alpha for name, network in networks.items()}, args.plots)
 
 
 if __name__ == "__main__":

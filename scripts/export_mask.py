@@ -1,43 +1,68 @@
 """Turns a checkpoint of train_mask.py into the ONNX file that nbst-live runs.
 
-    python scripts/export_mask.py runs/mask/checkpoint.pt models/person-fast.onnx
+    python scripts/export_mask.py runs/fine/checkpoint.pt models/person-fine.onnx
+    python scripts/export_mask.py runs/fast/checkpoint.pt models/person-fast.onnx --int8 \
+        --persons DIR --scenes DIR --rooms DIR
 
 The averaged weights are exported, batch normalisation folded in. Input `image` `(1, 3, height, width)` float32 RGB in
-[-1, 1], height and width free multiples of 16; output `alpha` `(1, 1, height, width)` float32 in [0, 1]. The file is
-compared with the checkpoint at several sizes before it counts, and its entry in manifest.json beside it, where there
-is one, gets the new checksum.
+[-1, 1], height and width free multiples of 16; output `alpha` `(1, 1, height, width)` float32 in [0, 1]. The float
+network is compared with the checkpoint at all shapes it was trained at before it counts. With --int8 it is then
+quantised (quantise_mask.py) by training samples, and what that changes is measured on others. The file's entry in
+manifest.json beside it, where there is one, gets the new checksum.
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import logging
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from mask_net import STRIDE, AlphaNet, MaskNet
+from mask_data import SHAPES, Image, Library, Painter, Size, read_library
+from mask_net import STRIDE, AlphaNet, Aspp, MaskNet
+from quantise_mask import Floats, quantised
+from skimage.data import astronaut
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 OPSET = 18
-SHAPES = [(144, 256), (256, 144), (192, 192)]
 TOLERANCE = 1e-3
+CALIBRATION, CHECKED = 256, 64  # samples
 
 
-def read_average(checkpoint: Path) -> AlphaNet:
-    """The averaged network of a checkpoint, ready to run."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
-    net = MaskNet()
-    net.load_state_dict({key.removeprefix("module."): v for key, v in state.items() if key.startswith("module.")})
-    return AlphaNet(net).eval()
+def read_average(checkpoint: Path) -> tuple[AlphaNet, list[Size]]:
+    """The averaged network of a checkpoint, ready to run, and the sizes it was trained at."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    average, net = state["average"], MaskNet(state["kind"])
+    net.load_state_dict({key.removeprefix("module."): v for key, v in average.items() if key.startswith("module.")})
+    return AlphaNet(net).eval(), list(SHAPES[state["kind"]])
+
+
+@torch.no_grad()
+def fold_sum(aspp: Aspp) -> None:
+    """Moves the normalisation after the ASPP's sum into the two convolutions summed; the exporter does all others."""
+    norm = aspp.norm[0]
+    assert isinstance(norm, nn.BatchNorm2d)
+    gain = norm.weight / torch.sqrt(torch.as_tensor(norm.running_var) + norm.eps)
+    aspp.project = fuse_conv_bn_eval(aspp.project, norm)
+    for values in aspp.pooled[2].parameters():
+        values.mul_(gain.view(-1, *[1] * (values.dim() - 1)))
+    aspp.norm[0] = nn.Identity()
 
 
 def export(net: AlphaNet) -> onnx.ModelProto:
     """The network as ONNX, its free sizes named "height" and "width"."""
+    net = copy.deepcopy(net)
+    fold_sum(net.net.aspp)
     free = {2 + k: STRIDE * torch.export.Dim(name, min=3, max=128) for k, name in enumerate(("rows", "columns"))}
-    example = torch.zeros(1, 3, *SHAPES[0])
+    example = torch.zeros(1, 3, 9 * STRIDE, 16 * STRIDE)
     program = torch.onnx.export(
         net, (example,), input_names=["image"], output_names=["alpha"], dynamic_shapes={"image": free},
         opset_version=OPSET, dynamo=True, verbose=False,
@@ -56,22 +81,52 @@ def export(net: AlphaNet) -> onnx.ModelProto:
     return model
 
 
-def compare(net: AlphaNet, path: Path) -> float:
-    """The largest difference in alpha between checkpoint and file. Raises `ValueError` above `TOLERANCE`."""
+def network_input(rgb: Image) -> Floats:
+    """A picture `(H, W, 3)` RGB as the network takes it."""
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], np.float32) / np.float32(127.5) - 1
+
+
+def runner(model: onnx.ModelProto, size: Size) -> Callable[[Floats], Floats]:
+    """What gives the alpha of a picture of that size, by onnxruntime, as nbst-live opens the file."""
+    options = ort.SessionOptions()
+    options.add_free_dimension_override_by_name("height", size[0])
+    options.add_free_dimension_override_by_name("width", size[1])
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return lambda image: session.run(None, {"image": image})[0]
+
+
+def compare(net: AlphaNet, model: onnx.ModelProto, sizes: list[Size]) -> float:
+    """The largest difference in alpha between checkpoint and model. Raises `ValueError` above `TOLERANCE`."""
     worst = 0.0
-    noise = np.random.default_rng(0)
-    for height, width in SHAPES:
-        options = ort.SessionOptions()
-        options.add_free_dimension_override_by_name("height", height)
-        options.add_free_dimension_override_by_name("width", width)
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        image = noise.uniform(-1, 1, (1, 3, height, width)).astype(np.float32)
+    for height, width in sizes:
+        portrait = astronaut()  # type: ignore[no-untyped-call]  # scikit-image has no types
+        image = network_input(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA))
         with torch.inference_mode():
             expected = net(torch.from_numpy(image)).numpy()
-        worst = max(worst, float(np.abs(session.run(None, {"image": image})[0] - expected).max()))
+        worst = max(worst, float(np.abs(runner(model, (height, width))(image) - expected).max()))
     if worst > TOLERANCE:
-        raise ValueError(f"{path}: alpha differs from the checkpoint's by {worst:.2g}, expected at most {TOLERANCE}")
+        raise ValueError(f"alpha differs from the checkpoint's by {worst:.2g}, expected {TOLERANCE} at most")
     return worst
+
+
+def draw(library: Library, sizes: list[Size], count: int, seed: int) -> Iterator[Floats]:
+    """`count` training samples as the network takes them, of all sizes in turn."""
+    painter = Painter(library, seed)
+    for k in range(count):
+        image, _ = painter.sample(sizes[k % len(sizes)])
+        yield network_input(image[..., ::-1])
+
+
+def change(model: onnx.ModelProto, reference: onnx.ModelProto, samples: Iterator[Floats]) -> tuple[float, float]:
+    """The mean and the largest difference in alpha between two models."""
+    runs: dict[Size, list[Callable[[Floats], Floats]]] = {}
+    found = []
+    for image in samples:
+        size = image.shape[2], image.shape[3]
+        runs[size] = runs.get(size) or [runner(model, size), runner(reference, size)]
+        one, other = (run(image) for run in runs[size])
+        found.append(np.abs(one - other))
+    return float(np.mean([f.mean() for f in found])), max(float(f.max()) for f in found)
 
 
 def record(path: Path) -> str:
@@ -87,19 +142,36 @@ def record(path: Path) -> str:
     return digest
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("model", type=Path, help="the ONNX file to write")
+    parser.add_argument("--int8", action="store_true", help="quantise to 8 bits, by samples of the next three")
+    parser.add_argument("--persons", type=Path, nargs="+", help="folders of images, masks, index.csv")
+    parser.add_argument("--scenes", type=Path, help="a folder of images, masks, index.csv")
+    parser.add_argument("--rooms", type=Path, help="a folder of pictures without anybody")
     args = parser.parse_args()
+    if args.int8 and not (args.persons and args.scenes and args.rooms):
+        parser.error("--int8 needs --persons, --scenes and --rooms")
+    return args
+
+
+def main() -> None:
+    args = arguments()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    net = read_average(args.checkpoint)
+    net, sizes = read_average(args.checkpoint)
+    model = export(net)
+    print(f"float32: within {compare(net, model, sizes):.1e} of the checkpoint")
+    if args.int8:
+        library = read_library(args.persons, args.scenes, args.rooms)
+        small = quantised(model, draw(library, sizes, CALIBRATION, seed=1))
+        mean, largest = change(small, model, draw(library, sizes, CHECKED, seed=2))
+        print(f"int8: alpha differs from float32 by {mean:.4f} on average, {largest:.2f} at most")
+        model = small
     part = args.model.with_suffix(".part")
-    onnx.save(export(net), part)
-    worst = compare(net, part)
+    onnx.save(model, part)
     part.replace(args.model)
-    print(f"{args.model}: {args.model.stat().st_size} bytes, within {worst:.1e} of the checkpoint")
-    print(f"sha256 {record(args.model)}")
+    print(f"{args.model}: {args.model.stat().st_size} bytes, sha256 {record(args.model)}")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main() -> None:
     for name, path in files.items():
         style, painted = read_picture(path), []
         for kind, photo in photos.items():
-            easel = Easel(photo, style, "person-fast")
+            easel = Easel(photo, style, "person-fine")
             painted.append(easel.over(easel.aware(settings).picture, easel.matte))
             if args.full:
                 args.full.mkdir(parents=True, exist_ok=True)
