@@ -25,6 +25,7 @@ from nbst_live.gatys.settings import SolverSettings, preset
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
+from nbst_live.mask.providers import has_gpu_provider
 from nbst_live.paths import exists, is_file, typed
 from nbst_live.pictures import Style, blend, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 SOLVER_NICENESS = 5
 """Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
 MAX_THREADS = 4
+FAST, FINE = "person-fast", "person-fine"
 PAINTING = (
     "strength", "style_scale", "keep_colors", "style_weight", "content_weight", "content_layer", "style_layers",
     "layer_weights", "steps", "learning_rate", "features", "seed",
@@ -81,7 +83,7 @@ def open_live(
         size = (source.info.width, source.info.height)
         # The solver's process loads torch, its slowest part, while the rest is being opened.
         worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
-        masker = opened.enter_context(open_masker(settings, size))
+        masker = opened.enter_context(open_masker(settings, size, live=True))
         backdrop = RoomBackdrop(
             styles[0], size, solver_settings(settings, beside_live=True), worker,
             cache or BackdropCache(cache_folder()), photo=photo, refresh=settings.refresh,
@@ -130,17 +132,31 @@ def is_clip(settings: Settings) -> bool:
     return is_file(typed(settings.input))
 
 
-def open_masker(settings: Settings, size: tuple[int, int]) -> OnnxMasker:
-    """The mask for frames of (width, height). Raises ModelError and ProviderError."""
-    threads = live_threads(settings)
-    cv2.setNumThreads(threads)
-    path = typed(settings.mask_model)
-    custom = path.suffix.lower() == ".onnx" or is_file(path)
-    record = models.custom(path) if custom else models.find(settings.mask_model)
-    masker = OnnxMasker(record, size, provider=settings.provider, threads=threads)
+def open_masker(settings: Settings, size: tuple[int, int], *, live: bool) -> OnnxMasker:
+    """The mask for frames of (width, height). Raises ModelError and ProviderError.
+
+    Unless a model is named it is the fine one, but the fast one where a CPU must keep up with a camera.
+    """
+    cv2.setNumThreads(live_threads(settings))
+    if settings.mask_model != "auto":
+        path = typed(settings.mask_model)
+        custom = path.suffix.lower() == ".onnx" or is_file(path)
+        return _masker(models.custom(path) if custom else models.find(settings.mask_model), size, settings)
+    if not live:
+        return _masker(models.find(FINE), size, settings)
+    if settings.provider != "cpu" and has_gpu_provider():
+        masker = _masker(models.find(FINE), size, settings)
+        if masker.provider != "cpu":
+            return masker
+        masker.close()
+    return _masker(models.find(FAST), size, settings)
+
+
+def _masker(record: models.ModelRecord, size: tuple[int, int], settings: Settings) -> OnnxMasker:
+    masker = OnnxMasker(record, size, provider=settings.provider, threads=live_threads(settings))
     for line in masker.refused:
         log.warning("mask: %s", line)
-    log.info("mask: %s on %s, %d threads", record.name, masker.provider, threads)
+    log.info("mask: %s on %s, %d threads", masker.name, masker.provider, live_threads(settings))
     return masker
 
 

@@ -130,7 +130,12 @@ class Settings:
         "machine",
     )
     mask_model: str = _setting(
-        "person-fast", text, "NAME|FILE", "the person mask: a shipped model or an ONNX file", "machine"
+        "auto",
+        text,
+        "NAME|FILE",
+        "the person mask: person-fast, person-fine or an ONNX file; auto is person-fine for stills, rendered clips and "
+        "on a GPU, else person-fast",
+        "machine",
     )
     provider: str = _setting(
         "auto",

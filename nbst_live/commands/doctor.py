@@ -81,12 +81,12 @@ def _virtual_cameras() -> Iterator[Finding]:
 def _mask() -> Iterator[Finding]:
     """The provider that the mask really gets, and those that were tried before it."""
     try:
-        with app.open_masker(Settings(), PROBE_SIZE) as masker:
+        with app.open_masker(Settings(), PROBE_SIZE, live=True) as masker:
             for refused in masker.refused:
                 yield Finding(
                     "mask provider", refused, "see onnxruntime's documentation of that provider; it is not needed"
                 )
-            yield Finding("mask provider", f"{masker.provider} runs {Settings().mask_model}")
+            yield Finding("mask provider", f"{masker.provider} runs {masker.name}")
     except NbstError as error:
         yield Finding("mask provider", str(error), "install nbst-live again, with one of its extras cpu or gpu")
 

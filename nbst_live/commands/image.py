@@ -110,7 +110,7 @@ class Studio(ExitStack):
         size = (photo.shape[1], photo.shape[0])
         worker = self._worker_for(size)
         settings = app.solver_settings(self._settings)
-        with app.open_masker(self._settings, size) as masker:
+        with app.open_masker(self._settings, size, live=False) as masker:
             alpha = masker.mask(photo)
         kept = People(self._settings.people).keep(alpha)
         matte = MatteRefiner(over_time=False).refine(kept, photo) if settings.mask_aware else _binary(kept, size)

@@ -38,7 +38,7 @@ def run(settings: Settings) -> int:
         interruption = opened.enter_context(Interruption())
         source = opened.enter_context(app.open_source(settings, realtime=False))
         size = (source.info.width, source.info.height)
-        masker = opened.enter_context(app.open_masker(settings, size))
+        masker = opened.enter_context(app.open_masker(settings, size, live=False))
         if settings.record is not None:
             check_target(settings.record)
         painting = PaintingBar(interruption)

@@ -30,7 +30,8 @@ class OnnxMasker(Closable):
     """Runs a mask model at the shape that suits the frame's aspect ratio. For one thread at a time.
 
     `record` says which file, its normalisation and its input shapes; `frame_size` is (width, height) of the frames to
-    come. `provider` (attribute) is the one that the session really got. Raises ModelError and ProviderError.
+    come. `provider` (attribute) is the one that the session really got, `name` the model's. Raises ModelError and
+    ProviderError.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class OnnxMasker(Closable):
             options.add_free_dimension_override_by_name("height", wanted.height)
             options.add_free_dimension_override_by_name("width", wanted.width)
         opened = open_session(verify(record), options, provider, onnxruntime)
+        self.name = record.name
         self.provider = opened.provider
         self.refused = opened.refused
         self._session = opened.session

@@ -42,6 +42,13 @@ def available(runtime: ModuleType) -> list[str]:
     return [name for name, full in PROVIDERS.items() if full in there]
 
 
+def has_gpu_provider() -> bool:
+    """Whether this onnxruntime was built with any provider but the CPU's; it may still fail to start."""
+    import onnxruntime
+
+    return available(onnxruntime) != ["cpu"]
+
+
 def open_session(model: Path, options: Any, asked: str, runtime: ModuleType) -> Opened:
     """Opens `model` on the provider `asked` for, or for `auto` on the best that works.
 
