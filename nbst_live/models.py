@@ -29,9 +29,10 @@ class ModelRecord:
     """What is known about one model file.
 
     The network's input is `(RGB / 255 - mean) / std`, or the same in BGR where `colour` says so, with one mean and one
-    std per channel in that order. `input` names the sizes the network was trained at: any of "landscape", "square" and
-    "portrait"; empty where it takes any size or the file itself says so. `file` is relative to the models folder, or
-    absolute for a user's own model; so is `card`, its model card. `source` says what the file was made from.
+    std per channel in that order. `input` holds the sizes the network was trained at, under names for people, such as
+    "landscape" and "portrait"; empty where it takes any size or the file itself says so. `file` is relative to the
+    models folder, or absolute for a user's own model; so is `card`, its model card. `source` says what the file was
+    made from.
     """
 
     name: str

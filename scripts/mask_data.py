@@ -169,6 +169,8 @@ class Painter:
         image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.5, 1.25))
         if self.rng.random() < 0.08:
             image, alpha = self._held(image, alpha)
+        elif self.rng.random() < 0.2:
+            image, alpha = self._carried(image, alpha)
         return image, alpha
 
     def crowd(self, shape: Size) -> Sample:
@@ -279,6 +281,31 @@ class Painter:
             cv2.fillConvexPoly(image, corners, colour, cv2.LINE_AA)
             cv2.fillConvexPoly(alpha, corners, (255,), cv2.LINE_AA)
         return image, alpha
+
+    def _carried(self, image: Image, alpha: Image) -> Sample:
+        """A larger thing before the body, round or with corners, with the look of a piece of some photo, and shaded."""
+        rows, columns = np.nonzero(alpha > 127)
+        if rows.size < 400:
+            return image, alpha
+        height = int(np.ptp(rows)) + 1
+        k = self.rng.choice(np.flatnonzero(rows > rows.min() + 0.45 * height).tolist())
+        size = [height * self.rng.uniform(0.15, 0.6), height * self.rng.uniform(0.15, 0.6)]
+        outline = ((float(columns[k]), float(rows[k])), size, self.rng.uniform(0, 180))
+        shape = np.zeros_like(alpha)
+        if self.rng.random() < 0.6:
+            cv2.ellipse(shape, outline, (255,), -1, cv2.LINE_AA)
+        else:
+            cv2.fillConvexPoly(shape, cv2.boxPoints(outline).astype(np.int32), (255,), cv2.LINE_AA)
+        layers = self.rng.choice(self.library.empty)
+        look = layers.warp(
+            self._fill(layers.size, shape.shape, self.rng.uniform(1, 6), 0), shape.shape, cv2.BORDER_REFLECT
+        )
+        if self.rng.random() < 0.5:  # one colour, shaded
+            shade = cv2.cvtColor(cv2.GaussianBlur(look, (0, 0), 3), cv2.COLOR_BGR2GRAY)[..., None] / np.float32(255)
+            look = (shade * [self.rng.randrange(256) for _ in range(3)]).astype(np.uint8)
+        own = shape[..., None].astype(np.float32) / 255
+        mixed = _relit(look, self.rng, 0.4) * own + image * (1 - own)
+        return mixed.astype(np.uint8), cv2.max(alpha, shape)
 
     def _camera(self, image: Image, alpha: Image) -> Sample:
         """What a camera does to a picture: light, white balance, blur of motion, noise, compression."""

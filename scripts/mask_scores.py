@@ -46,7 +46,7 @@ def boundary_f(found: Mask, truth: Mask) -> float:
 
 
 def true_alpha(case: Case) -> Alpha:
-    return case.truth / np.float32(255)
+    return np.asarray(case.truth / np.float32(255), np.float32)
 
 
 def still_scores(masker: Masker, cases: list[Case]) -> Scores:
