@@ -19,6 +19,7 @@ from nbst_live.backdrop.room import RoomBackdrop
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource
+from nbst_live.composite import Compositor
 from nbst_live.controls import help_lines
 from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
@@ -33,7 +34,7 @@ from nbst_live.sinks.local_view import LocalView
 from nbst_live.sinks.preview import PreviewSink
 from nbst_live.sinks.recorder import Recorder
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
-from nbst_live.stages import Sink, Source
+from nbst_live.stages import Backdrop, Masker, Sink, Source
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def open_live(
         )  # fmt: skip
         opened.enter_context(backdrop)
         outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source, live=True)]))
-        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size, People(settings.people))
+        pipeline = open_pipeline(settings, masker, backdrop, size)
         preview, view = _open_preview(settings, pipeline)
         if view is not None:
             outputs.sinks.append(view)
@@ -142,6 +143,17 @@ def open_masker(settings: Settings, size: tuple[int, int]) -> OnnxMasker:
         log.warning("mask: %s", line)
     log.info("mask: %s on %s, %d threads", record.name, masker.provider, threads)
     return masker
+
+
+def open_pipeline(settings: Settings, masker: Masker, backdrop: Backdrop, size: tuple[int, int]) -> Pipeline:
+    """The way of frames of (width, height) with these stages."""
+    people, compositor = People(settings.people), open_compositor(settings, size)
+    return Pipeline(masker, MatteRefiner(), backdrop, size, people, compositor)
+
+
+def open_compositor(settings: Settings, size: tuple[int, int]) -> Compositor:
+    """The compositor of pictures of (width, height)."""
+    return Compositor(*size, light_wrap=settings.light_wrap, harmonize=settings.harmonize)
 
 
 def open_worker(size: tuple[int, int], settings: Settings, *, niceness: int) -> SolverWorker:

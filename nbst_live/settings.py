@@ -57,6 +57,12 @@ class Settings:
         "who stays live: everybody, the one in the middle, or the N largest; the others vanish into the room",
         "picture",
     )
+    light_wrap: float = _setting(
+        0.15, number(0, 1), "0..1", "how much of the painting's light falls on the edge of the person", "picture"
+    )
+    harmonize: bool = _setting(
+        False, flag, None, "draw the colours of the person's edge slightly towards the painting's", "picture"
+    )
     mirror: bool = _setting(False, flag, None, "mirror the picture left to right", "picture")
     rotate: int = _setting(0, rotation, "DEG", "turn the picture clockwise by 0, 90, 180 or 270 degrees", "picture")
 

@@ -34,7 +34,7 @@ from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import cover, open_style
 from nbst_live.pipeline import Pipeline
-from nbst_live.stages import Alpha, Frame, Matte, Picture
+from nbst_live.stages import Alpha, Frame, Matte, Picture, Room
 
 REACH = 4
 WARM_UP = 4
@@ -43,7 +43,7 @@ SHIFTS = range(-8, 29)
 BLUR = 7
 AVERAGE = 0.5
 """Width in pixels of the common tools' blur at this size, and their weight of the new mask."""
-SHEET_FRAMES = (14, 24, 44)
+SHEET_FRAMES = (10, 18, 34, 62)
 
 
 class Painted(Closable):
@@ -59,6 +59,9 @@ class Painted(Closable):
 
     def latest(self) -> Picture:
         return self._picture
+
+    def room(self) -> Room:
+        return self.plate.room()
 
     def heed(self, load: float) -> None:
         """Paints nothing."""
@@ -143,12 +146,13 @@ def judge(shots: list[Shot], room: Image, method: Method, backdrop: Image, sheet
         band, error = edge(shot.alpha), alpha - shot.alpha
         alphas.append(float(np.abs(error[band]).mean()))
         colours.append(colour_error(picture, shot, band, backdrop))
-        if shot.dashes:
-            lags.append(lag(alpha, shot.alpha))
+        if shot.speed:
+            trailing = lag(alpha, shot.alpha) if shot.speed > 0 else lag(alpha[:, ::-1], shot.alpha[:, ::-1])
+            lags.append(trailing)
         elif last is not None and not last[2]:
             either = band | last[1]
             flickers.append(float(np.abs(error - last[0])[either].mean()))
-        last = (error, band, shot.dashes)
+        last = (error, band, bool(shot.speed))
     ghost_left = ghost(*method.plate(), room, contrast / np.maximum(seen, 1)[..., None], seen > 1)
     means = [float(np.mean(values)) for values in (alphas, colours, flickers, lags)]
     return Figures(*means, ghost_left)

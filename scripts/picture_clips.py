@@ -1,8 +1,8 @@
 """People of known alpha who move before known rooms, seen by a camera with its faults: what eval_picture.py looks at.
 
 A `Figure` is cut from a held-out photo, its colours cleaned of the old room, or drawn with hair, fingers and glasses at
-SUPER times its size, so that its alpha is exact. A `Clip` moves it: still, then SPEED pixels a frame to the right, then
-swaying.
+SUPER times its size, so that its alpha is exact. A `Clip` moves it: still, then SPEED pixels a frame to the right,
+swaying there, back at the same speed, and swaying again.
 """
 
 import math
@@ -21,10 +21,10 @@ Point = tuple[float, float]
 
 SIZE = (640, 360)
 FPS = 30.0
-STILL, DASH, SWAY = 18, 12, 20
-"""Frames of a clip's three parts."""
+STILL, DASH, SWAY = 12, 11, 16
+"""Frames of standing still, of going to the right or back, and of swaying after each of the two."""
 SPEED = 20
-"""Pixels per frame in the second part."""
+"""Pixels per frame while going."""
 SHUTTER = 0.5
 """Share of a frame's time that the shutter is open."""
 EXPOSURES = 8
@@ -47,13 +47,13 @@ class Figure:
 @dataclass(frozen=True)
 class Shot:
     """One frame as the camera gives it, and the truth: the person's premultiplied colours in this frame's light and
-    alpha in [0, 1], both float32, and whether the person moves at SPEED.
+    alpha in [0, 1], both float32, and at how many pixels a frame the person goes to the right.
     """
 
     picture: Image
     person: Plane
     alpha: Plane
-    dashes: bool
+    speed: int
 
 
 class Clip:
@@ -64,27 +64,33 @@ class Clip:
         self._start = (SIZE[0] - figure.layer.shape[1] - SPEED * DASH) / 2
 
     def __len__(self) -> int:
-        return STILL + DASH + SWAY
+        return STILL + 2 * (DASH + SWAY)
 
     def shots(self) -> Iterator[Shot]:
         """Every frame, in order."""
         rng = np.random.default_rng(self._seed)
         for index in range(len(self)):
-            dashes = STILL <= index < STILL + DASH
+            speed = self._speed(index)
             times = index + SHUTTER * (np.arange(EXPOSURES) / EXPOSURES - 0.5 + 0.5 / EXPOSURES)
-            layers = [self._layer(float(time)) for time in (times if dashes else [float(index)])]
+            layers = [self._layer(float(time)) for time in (times if speed else [float(index)])]
             layer = np.mean(layers, axis=0, dtype=np.float32)
             light = np.float32(1 + LIGHT * math.sin(2.1 * index) + rng.normal(0, LIGHT / 8))
             person, alpha = layer[..., :3] * light, layer[..., 3] / np.float32(255)
             seen = person + (1 - alpha[..., None]) * light * self.room
             grain = rng.standard_normal(seen.shape, np.float32) * np.float32(NOISE)
-            yield Shot(np.clip(seen + grain + 0.5, 0, 255).astype(np.uint8), person, alpha, dashes)
+            yield Shot(np.clip(seen + grain + 0.5, 0, 255).astype(np.uint8), person, alpha, speed)
+
+    def _speed(self, index: int) -> int:
+        if STILL <= index < STILL + DASH:
+            return SPEED
+        return -SPEED if STILL + DASH + SWAY <= index < STILL + 2 * DASH + SWAY else 0
 
     def _layer(self, time: float) -> Image:
         """The figure where it is at a time in frames."""
-        after = max(0.0, time - STILL - DASH)
-        x = self._start + SPEED * min(max(0.0, time - STILL), DASH) + 5 * math.sin(after / 4)
-        y = SIZE[1] - self._figure.layer.shape[0] + 1.5 * (1 - math.cos(after / 6))
+        there, back = (min(max(0.0, time - begin), DASH) for begin in (STILL, STILL + DASH + SWAY))
+        swaying = max(0.0, min(time - STILL - DASH, SWAY)) + max(0.0, time - STILL - 2 * DASH - SWAY)
+        x = self._start + SPEED * (there - back) + 5 * math.sin(swaying / 4)
+        y = SIZE[1] - self._figure.layer.shape[0] + 1.5 * (1 - math.cos(swaying / 6))
         matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
         return np.asarray(cv2.warpAffine(self._figure.layer, matrix, SIZE), np.uint8)
 
