@@ -23,6 +23,7 @@ from nbst_live.composite import Compositor
 from nbst_live.controls import help_lines
 from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
+from nbst_live.mask.ahead import AheadMasker
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
@@ -53,7 +54,7 @@ class Live:
     """Everything of a live run, open."""
 
     source: Source
-    masker: OnnxMasker
+    masker: Masker
     pipeline: Pipeline
     backdrop: RoomBackdrop
     worker: SolverWorker
@@ -82,7 +83,7 @@ def open_live(
         size = (source.info.width, source.info.height)
         # The solver's process loads torch, its slowest part, while the rest is being opened.
         worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
-        masker = opened.enter_context(open_masker(settings, size))
+        masker = opened.enter_context(open_live_masker(settings, size))
         backdrop = RoomBackdrop(
             styles[0], size, solver_settings(settings, beside_live=True), worker,
             cache or BackdropCache(cache_folder()), photo=photo, refresh=settings.refresh,
@@ -143,6 +144,12 @@ def open_masker(settings: Settings, size: tuple[int, int]) -> OnnxMasker:
         log.warning("mask: %s", line)
     log.info("mask: %s on %s, %d threads", record.name, masker.provider, threads)
     return masker
+
+
+def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
+    """The mask for live frames of (width, height), as late as `--latency` allows. Raises as `open_masker`."""
+    masker = open_masker(settings, size)
+    return AheadMasker(masker) if settings.latency == "low" else masker
 
 
 def open_pipeline(settings: Settings, masker: Masker, backdrop: Backdrop, size: tuple[int, int]) -> Pipeline:

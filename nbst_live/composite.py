@@ -37,7 +37,7 @@ class Compositor:
         Where the cutout's matte is 255 the result is the frame and where it is 0 the backdrop, to the bit.
         """
         np.copyto(self._out, backdrop)
-        cv2.copyTo(frame, cv2.compare(cutout.matte, 255, cv2.CMP_EQ), self._out)
+        cv2.copyTo(frame, cv2.inRange(cutout.matte, 255, 255), self._out)
         out, alpha = self._out.reshape(-1, 3), cutout.alpha[:, None]
         behind = out[cutout.mixed].astype(np.float32)
         person = self._lit(cutout.colours, alpha, backdrop, cutout.mixed)

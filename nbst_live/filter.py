@@ -78,7 +78,7 @@ class BackgroundFilter(Closable):
         size = (picture.shape[1], picture.shape[0])
         with ExitStack() as opened:
             worker = opened.enter_context(app.open_worker(size, self._settings, niceness=app.SOLVER_NICENESS))
-            masker = opened.enter_context(app.open_masker(self._settings, size))
+            masker = opened.enter_context(app.open_live_masker(self._settings, size))
             self._opened = opened.pop_all()
         self._backdrop = RoomBackdrop(
             self._style, size, self._how, worker, self._cache,

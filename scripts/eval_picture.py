@@ -8,7 +8,8 @@ before the same picture of paint, so that no solver runs. The columns, means ove
 
 - edge_alpha_mae: mean error of alpha within REACH pixels of where the true alpha is neither 0 nor 1;
 - edge_colour_error: there, CIEDE2000 between the picture and the person's true colours over the backdrop;
-- flicker: there, while the person stands still or sways, mean change of alpha's error from frame to frame;
+- flicker: there, while the person stands still or sways, mean change of alpha's error from frame to frame, followed
+  along with the person;
 - lag_px: how far alpha trails behind, at SPEED pixels a frame;
 - plate_ghost: how much of the person is left in the plate, as a share of their contrast with the room. The common tools
   keep no plate; theirs is what their own mask calls room, averaged.
@@ -83,7 +84,7 @@ class Ours:
         self._index += 1
         matte = self._way.matte
         assert matte is not None
-        return result, matte / np.float32(255)
+        return result, np.asarray(matte / np.float32(255), np.float32)
 
     def plate(self) -> tuple[Picture, Matte]:
         return self._backdrop.plate.picture(), self._backdrop.plate.known
@@ -134,7 +135,7 @@ def judge(shots: list[Shot], room: Image, method: Method, backdrop: Image, sheet
     """One method's figures on one clip; adds the pictures of SHEET_FRAMES to `sheet`."""
     alphas, colours, flickers, lags = [], [], [], []
     contrast, seen = np.zeros((SIZE[1], SIZE[0], 3), np.float32), np.zeros((SIZE[1], SIZE[0]), np.float32)
-    last: tuple[Plane, npt.NDArray[np.bool_], bool] | None = None
+    last: tuple[Plane, Plane, int] | None = None
     for index, shot in enumerate(shots):
         picture, alpha = method.step(shot.picture)
         contrast += shot.person - shot.alpha[..., None] * room
@@ -144,18 +145,26 @@ def judge(shots: list[Shot], room: Image, method: Method, backdrop: Image, sheet
         if index < WARM_UP:
             continue
         band, error = edge(shot.alpha), alpha - shot.alpha
+        ride = _beside(error, shot), _beside(band.astype(np.float32), shot), shot.speed
         alphas.append(float(np.abs(error[band]).mean()))
         colours.append(colour_error(picture, shot, band, backdrop))
         if shot.speed:
             trailing = lag(alpha, shot.alpha) if shot.speed > 0 else lag(alpha[:, ::-1], shot.alpha[:, ::-1])
             lags.append(trailing)
         elif last is not None and not last[2]:
-            either = band | last[1]
-            flickers.append(float(np.abs(error - last[0])[either].mean()))
-        last = (error, band, bool(shot.speed))
-    ghost_left = ghost(*method.plate(), room, contrast / np.maximum(seen, 1)[..., None], seen > 1)
-    means = [float(np.mean(values)) for values in (alphas, colours, flickers, lags)]
-    return Figures(*means, ghost_left)
+            either = (ride[1] > 0) | (last[1] > 0)
+            flickers.append(float(np.abs(ride[0] - last[0])[either].mean()))
+        last = ride
+    mean_contrast = np.asarray(contrast / np.maximum(seen, 1)[..., None], np.float32)
+    ghost_left = ghost(*method.plate(), room, mean_contrast, seen > 1)
+    alpha_mae, colour, flicker, trail = (float(np.mean(values)) for values in (alphas, colours, flickers, lags))
+    return Figures(alpha_mae, colour, flicker, trail, ghost_left)
+
+
+def _beside(plane: Plane, shot: Shot) -> Plane:
+    """What moves along with the person, standing still."""
+    back = np.array([[1, 0, -shot.place[0]], [0, 1, -shot.place[1]]], np.float32)
+    return np.asarray(cv2.warpAffine(plane, back, SIZE), np.float32)
 
 
 def edge(alpha: Plane) -> npt.NDArray[np.bool_]:
@@ -169,7 +178,7 @@ def colour_error(picture: Image, shot: Shot, band: npt.NDArray[np.bool_], backdr
     """Mean CIEDE2000 in the band between a picture and the true one."""
     truth = np.clip(shot.person + (1 - shot.alpha[..., None]) * backdrop, 0, 255)
     lab = [rgb2lab(p[band][:, ::-1] / np.float32(255)) for p in (picture, truth)]
-    return float(np.mean(deltaE_ciede2000(*lab)))
+    return float(np.mean(deltaE_ciede2000(*lab)))  # type: ignore[no-untyped-call]  # scikit-image has no types
 
 
 def lag(alpha: Plane, truth: Plane) -> float:

@@ -47,13 +47,14 @@ class Figure:
 @dataclass(frozen=True)
 class Shot:
     """One frame as the camera gives it, and the truth: the person's premultiplied colours in this frame's light and
-    alpha in [0, 1], both float32, and at how many pixels a frame the person goes to the right.
+    alpha in [0, 1], both float32, at how many pixels a frame the person goes to the right, and where the person is.
     """
 
     picture: Image
     person: Plane
     alpha: Plane
     speed: int
+    place: Point
 
 
 class Clip:
@@ -73,12 +74,14 @@ class Clip:
             speed = self._speed(index)
             times = index + SHUTTER * (np.arange(EXPOSURES) / EXPOSURES - 0.5 + 0.5 / EXPOSURES)
             layers = [self._layer(float(time)) for time in (times if speed else [float(index)])]
-            layer = np.mean(layers, axis=0, dtype=np.float32)
+            layer = np.asarray(np.mean(layers, axis=0, dtype=np.float32))
             light = np.float32(1 + LIGHT * math.sin(2.1 * index) + rng.normal(0, LIGHT / 8))
             person, alpha = layer[..., :3] * light, layer[..., 3] / np.float32(255)
             seen = person + (1 - alpha[..., None]) * light * self.room
             grain = rng.standard_normal(seen.shape, np.float32) * np.float32(NOISE)
-            yield Shot(np.clip(seen + grain + 0.5, 0, 255).astype(np.uint8), person, alpha, speed)
+            yield Shot(
+                np.clip(seen + grain + 0.5, 0, 255).astype(np.uint8), person, alpha, speed, self._place(float(index))
+            )
 
     def _speed(self, index: int) -> int:
         if STILL <= index < STILL + DASH:
@@ -86,13 +89,19 @@ class Clip:
         return -SPEED if STILL + DASH + SWAY <= index < STILL + 2 * DASH + SWAY else 0
 
     def _layer(self, time: float) -> Image:
-        """The figure where it is at a time in frames."""
+        """The frame with nothing but the figure, at a time in frames."""
+        x, y = self._place(time)
+        return np.asarray(
+            cv2.warpAffine(self._figure.layer, np.array([[1, 0, x], [0, 1, y]], np.float32), SIZE), np.uint8
+        )
+
+    def _place(self, time: float) -> Point:
+        """Where the figure's layer lies at a time in frames."""
         there, back = (min(max(0.0, time - begin), DASH) for begin in (STILL, STILL + DASH + SWAY))
         swaying = max(0.0, min(time - STILL - DASH, SWAY)) + max(0.0, time - STILL - 2 * DASH - SWAY)
         x = self._start + SPEED * (there - back) + 5 * math.sin(swaying / 4)
         y = SIZE[1] - self._figure.layer.shape[0] + 1.5 * (1 - math.cos(swaying / 6))
-        matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
-        return np.asarray(cv2.warpAffine(self._figure.layer, matrix, SIZE), np.uint8)
+        return x, y
 
 
 def read_clips(persons: Path, rooms: Path) -> list[Clip]:

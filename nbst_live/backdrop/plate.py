@@ -51,7 +51,7 @@ class Plate:
         self.upsets = 0
         self._mean = np.zeros((height, width, 3), np.float32)
         self._confidence = np.zeros((height, width), np.uint8)
-        self._seen = Room(np.zeros((height, width, 3), np.uint8), self.known)
+        self._seen = Room(np.zeros((height, width, 3), np.uint8), self.known.copy())
 
     @property
     def coverage(self) -> float:

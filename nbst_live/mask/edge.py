@@ -33,7 +33,7 @@ Plane = npt.NDArray[np.float32]
 
 
 def local_means(small: Picture, sure: Matte) -> Plane:
-    """The mean colour around each pixel, (h, w, 3) float32, of those where `sure` (h, w) uint8 is 255; 0 far from all."""
+    """The mean colour around each pixel, (h, w, 3) float32, of those where `sure` (h, w) uint8 is 255; 0 far off."""
     weight = sure * np.float32(1 / 255)
     total = small * weight[..., None]
     far = cv2.blur(total, FAR) / (cv2.blur(weight, FAR) + np.float32(1e-4))[..., None]

@@ -52,22 +52,27 @@ class MatteRefiner:
             self._mattes = [np.zeros(picture.shape[:2], np.uint8) for _ in range(2)]
             self._steady = Steadiness()
         small = shrink(picture, alpha.shape[1], alpha.shape[0])
-        luma = small @ LUMA
-        alpha, keep = self._steadied(tidy(alpha), luma)
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        alpha, keep, flow = self._steadied(tidy(alpha), grey)
         sure = _sure(alpha)
         self._mattes.reverse()
-        matte, edge = self._mattes[0], _Pixels.between(sure, self._mattes[0])
-        slope, offset, hold, network = edge.sample(cv2.merge([*linear_model(luma, alpha), keep, alpha])).T
+        matte, before = self._mattes
+        edge = _Pixels.between(sure, matte)
+        model = linear_model(grey * np.float32(1 / 255), alpha)
+        slope, offset, hold, network = edge.sample(cv2.merge([*model, keep, alpha])).T
         person, behind = (edge.sample(local_means(small, side)) for side in sure)
         seen = picture.reshape(-1, 3)[edge.where].astype(np.float32)
         known = self._put_room(behind, edge.where, room, small, sure[1])
         prior = np.clip((slope * (seen @ LUMA) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
         solved = solve_alpha(seen, prior, network, person, behind, known)
-        solved += hold * (self._mattes[1].reshape(-1)[edge.where] * np.float32(1 / 255) - solved)
+        if self._over_time:
+            solved += hold * (_before(before, edge, flow) - solved)
         return _cut(matte, edge.where, solved, seen, person, behind)
 
-    def _steadied(self, alpha: Alpha, luma: Plane) -> tuple[Alpha, Plane]:
-        return self._steady.update(alpha, luma) if self._over_time else (alpha, np.zeros_like(alpha))
+    def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
+        if self._over_time:
+            return self._steady.update(alpha, grey)
+        return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
 
     def _put_room(
         self, behind: Plane, where: npt.NDArray[np.intp], room: Room | None, small: Picture, sure: Matte
@@ -90,11 +95,10 @@ class MatteRefiner:
 
 @dataclass(frozen=True, slots=True)
 class _Pixels:
-    """Pixels of the full picture: their flat indices, and where they lie in the small one, as maps of cv2.remap."""
+    """Some pixels of the full picture: their flat indices, and their centres (N, 2) as shares of width and height."""
 
     where: npt.NDArray[np.intp]
-    x: Plane
-    y: Plane
+    centres: Plane
 
     @classmethod
     def between(cls, sure: Sure, matte: Matte) -> "_Pixels":
@@ -103,20 +107,30 @@ class _Pixels:
         np.copyto(matte, person)
         found = cv2.findNonZero(cv2.bitwise_not(cv2.bitwise_or(person, room)))
         points = np.empty((0, 2), np.int32) if found is None else found.reshape(-1, 2)
-        height, width = matte.shape
-        scale = np.array([sure[0].shape[1] / width, sure[0].shape[0] / height], np.float32)
-        x, y = ((points.astype(np.float32) + np.float32(0.5)) * scale - np.float32(0.5)).T
-        return cls(points[:, 1].astype(np.intp) * width + points[:, 0], x, y)
+        size = np.array(matte.shape[::-1], np.float32)
+        where = points[:, 1].astype(np.intp) * matte.shape[1] + points[:, 0]
+        return cls(where, (points.astype(np.float32) + np.float32(0.5)) / size)
 
-    def sample(self, plane: Plane) -> Plane:
-        """A small picture (h, w, c) float32 at these pixels, (N, c), bilinear."""
+    def sample(self, plane: npt.NDArray[np.generic], shift: Plane | None = None) -> Plane:
+        """A picture (h, w) or (h, w, c) of any size at these pixels, (N, c) float32, bilinear.
+
+        `shift` (N, 2) moves the places, in shares of width and height.
+        """
+        channels = plane.shape[2] if plane.ndim == 3 else 1
         count = len(self.where)
         if not count:
-            return np.empty((0, plane.shape[2]), np.float32)
-        shape = (-(-count // ROW), ROW)
-        x, y = (np.resize(axis, shape) for axis in (self.x, self.y))
+            return np.empty((0, channels), np.float32)
+        centres = self.centres if shift is None else self.centres + shift
+        places = centres * np.array(plane.shape[1::-1], np.float32) - np.float32(0.5)
+        x, y = (np.resize(axis, (-(-count // ROW), ROW)) for axis in places.T)
         found = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(found.reshape(-1, plane.shape[2])[:count], np.float32)
+        return np.asarray(found.reshape(-1, channels)[:count], np.float32)
+
+
+def _before(matte: Matte, edge: _Pixels, flow: Plane) -> Plane:
+    """The previous matte's alpha at the edge's pixels, moved along by the flow."""
+    shift = edge.sample(flow) / np.array(flow.shape[1::-1], np.float32)
+    return edge.sample(matte, shift.astype(np.float32))[:, 0] * np.float32(1 / 255)
 
 
 def _sure(alpha: Alpha) -> Sure:

@@ -23,7 +23,7 @@ Plane = npt.NDArray[np.uint8]
 
 def tidy(alpha: Alpha) -> Alpha:
     """Alpha (h, w) in [0, 1] without small holes and islands; the same array where there are none."""
-    sure = np.asarray(cv2.compare(alpha, SURE, cv2.CMP_GE), np.uint8)
+    sure = (alpha >= SURE).astype(np.uint8) * np.uint8(255)
     islands = _small(sure, lambda sizes: ISLAND * sizes.max(initial=0))
     holes = _small(cv2.bitwise_not(sure), lambda _sizes: HOLE * alpha.size)
     if islands is None and holes is None:
