@@ -39,8 +39,8 @@ class Compositor:
         np.copyto(self._out, backdrop)
         cv2.copyTo(frame, cv2.inRange(cutout.matte, 255, 255), self._out)
         out, alpha = self._out.reshape(-1, 3), cutout.alpha[:, None]
-        behind = out[cutout.mixed].astype(np.float32)
-        person = self._lit(cutout.colours, alpha, backdrop, cutout.mixed)
+        behind = out.take(cutout.mixed, axis=0).astype(np.float32)
+        person = self._lit(cutout.colours.T, alpha, backdrop, cutout.mixed)
         mixed = behind + alpha * (person - behind) + np.float32(0.5)
         out[cutout.mixed] = np.clip(mixed, 0, 255).astype(np.uint8)
         return self._out

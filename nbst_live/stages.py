@@ -64,8 +64,8 @@ class Room:
 class Cutout:
     """The person cut out of a frame: the matte, and what the person's colours are where they mix with the room's.
 
-    `mixed` is (N,) intp: the flat indices of all pixels whose matte is neither 0 nor 255. `alpha` is (N,) float32 in
-    [0, 1] and `colours` (N, 3) float32 BGR in 0..255, both in that order.
+    `mixed` is (N,) intp: flat indices of pixels, among them all whose matte is neither 0 nor 255. `alpha` is (N,)
+    float32 in [0, 1] and `colours` (3, N) float32 BGR in 0..255, both in that order.
     """
 
     matte: Matte
@@ -78,7 +78,7 @@ class Cutout:
         """The cutout whose colours are everywhere the picture's own."""
         mixed = np.flatnonzero((matte > 0) & (matte < 255))
         alpha = matte.reshape(-1)[mixed] * np.float32(1 / 255)
-        return cls(matte, mixed, alpha, picture.reshape(-1, 3)[mixed].astype(np.float32))
+        return cls(matte, mixed, alpha, np.ascontiguousarray(picture.reshape(-1, 3)[mixed].T, np.float32))
 
 
 class Closing(Protocol):

@@ -75,5 +75,5 @@ def test_the_persons_own_colours_stand_at_the_edge_not_the_rooms():
     frame, backdrop = np.full((4, 4, 3), 90, np.uint8), np.zeros((4, 4, 3), np.uint8)
     matte = np.zeros((4, 4), np.uint8)
     matte[1, 1] = 51
-    cutout = Cutout(matte, np.array([5]), np.array([0.2], np.float32), np.full((1, 3), 200, np.float32))
+    cutout = Cutout(matte, np.array([5]), np.array([0.2], np.float32), np.full((3, 1), 200, np.float32))
     assert (Compositor(4, 4).blend(frame, cutout, backdrop)[1, 1] == 40).all()

@@ -8,7 +8,7 @@ COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
 
 
 def pixels(*colours) -> np.ndarray:
-    return np.array(colours, np.float32)
+    return np.array(colours, np.float32).T
 
 
 @given(COLOURS, COLOURS, COLOURS, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.booleans())

@@ -3,7 +3,7 @@
 B is the room behind, known from the plate or, where it was never seen, the mean of the room nearby. F is near the mean
 of the person nearby. Alpha is the ridge solution of the equation along the line from B to F, the guided filter's alpha
 its centre. With alpha settled, what the equation leaves over belongs to F, which so keeps the strands of hair and loses
-the room. Everything here works on lists of pixels, (N, 3) float32 BGR in 0..255 and (N,) float32.
+the room. Everything here works on lists of pixels: colours are (3, N) float32 BGR in 0..255, the rest (N,) float32.
 """
 
 import cv2
@@ -27,7 +27,7 @@ SOMEBODY = 4.0
 LOW, HIGH = 0.04, 0.96
 """The ridge never quite reaches 0 and 1: between these alpha is stretched to them."""
 CLEAN = 0.05
-"""Regularisation of F: alpha squared at which the mean of the person nearby counts as much as the equation."""
+"""Regularisation of F: the weight, beside alpha squared, of the mean of the person nearby; less where alpha is high."""
 
 Plane = npt.NDArray[np.float32]
 
@@ -35,11 +35,12 @@ Plane = npt.NDArray[np.float32]
 def local_means(small: Picture, sure: Matte) -> Plane:
     """The mean colour around each pixel, (h, w, 3) float32, of those where `sure` (h, w) uint8 is 255; 0 far off."""
     weight = sure * np.float32(1 / 255)
-    total = small * weight[..., None]
-    far = cv2.blur(total, FAR) / (cv2.blur(weight, FAR) + np.float32(1e-4))[..., None]
-    near_total, near = cv2.blur(total, NEAR), cv2.blur(weight, NEAR)[..., None]
+    total = np.dstack([small * weight[..., None], weight])
+    far, near = cv2.blur(total, FAR), cv2.blur(total, NEAR)
     few = np.float32(0.01)
-    return np.asarray((near_total + few * far) / (near + few), np.float32)
+    far *= few / (far[..., 3:] + np.float32(1e-4))
+    near += far
+    return np.asarray(near[..., :3] / (near[..., 3:] - far[..., 3:] + few), np.float32)
 
 
 def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind: Plane, known: Plane) -> Plane:
@@ -51,7 +52,7 @@ def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind
     difference, axis = seen - behind, person - behind
     trust = np.float32(TRUST) * (1 + np.float32(UNSEEN - 1) * (1 - known))
     alpha = (_dot(difference, axis) + trust * prior) / (_dot(axis, axis) + trust)
-    rest = difference - np.clip(alpha, 0, 1)[:, None] * axis
+    rest = difference - np.clip(alpha, 0, 1) * axis
     off = _dot(rest, rest)
     stray = known * off / (off + np.float32(OFF_LINE))
     apart = np.minimum(_dot(difference, difference) * np.float32(1 / NOT_ROOM), network * np.float32(SOMEBODY))
@@ -60,11 +61,11 @@ def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind
 
 
 def solve_colours(seen: Plane, alpha: Plane, person: Plane, behind: Plane) -> Plane:
-    """F (N, 3) in 0..255 of the colours `seen`, whose alpha is known."""
-    a = alpha[:, None]
-    left_over = seen - a * person - (1 - a) * behind
-    return np.clip(person + a / (a * a + np.float32(CLEAN)) * left_over, 0, 255)
+    """F (3, N) in 0..255 of the colours `seen`, whose alpha is known; where that is 1 it is `seen`."""
+    left_over = seen - alpha * person - (1 - alpha) * behind
+    gain = alpha / (alpha * alpha + np.float32(CLEAN) * (1 - alpha))
+    return np.clip(person + gain * left_over, 0, 255)
 
 
 def _dot(one: Plane, other: Plane) -> Plane:
-    return np.asarray(np.einsum("ij,ij->i", one, other), np.float32)
+    return np.asarray((one * other).sum(axis=0), np.float32)

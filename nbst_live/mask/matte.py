@@ -59,27 +59,28 @@ class MatteRefiner:
         matte, before = self._mattes
         edge = _Pixels.between(sure, matte)
         model = linear_model(grey * np.float32(1 / 255), alpha)
-        slope, offset, hold, network = edge.sample(cv2.merge([*model, keep, alpha])).T
+        slope, offset, hold, network = edge.sample(cv2.merge([*model, keep, alpha]))
         person, behind = (edge.sample(local_means(small, side)) for side in sure)
-        seen = picture.reshape(-1, 3)[edge.where].astype(np.float32)
-        known = self._put_room(behind, edge.where, room, small, sure[1])
-        prior = np.clip((slope * (seen @ LUMA) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
+        seen = edge.pick(picture)
+        known = self._put_room(behind, edge, room, small, sure[1])
+        prior = np.clip((slope * (LUMA @ seen) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
         solved = solve_alpha(seen, prior, network, person, behind, known)
         if self._over_time:
             solved += hold * (_before(before, edge, flow) - solved)
-        return _cut(matte, edge.where, solved, seen, person, behind)
+        levels = (solved * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+        matte.reshape(-1)[edge.where] = levels
+        solved = levels * np.float32(1 / 255)
+        return Cutout(matte, edge.where, solved, solve_colours(seen, solved, person, behind))
 
     def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
         if self._over_time:
             return self._steady.update(alpha, grey)
         return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
 
-    def _put_room(
-        self, behind: Plane, where: npt.NDArray[np.intp], room: Room | None, small: Picture, sure: Matte
-    ) -> Plane:
-        """Writes the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
+    def _put_room(self, behind: Plane, edge: "_Pixels", room: Room | None, small: Picture, sure: Matte) -> Plane:
+        """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
         if room is None:
-            return np.zeros(len(where), np.float32)
+            return np.zeros(len(edge.where), np.float32)
         if room is not self._room:
             self._room, size = room, small.shape[1::-1]
             picture = cv2.resize(room.picture, size, interpolation=cv2.INTER_NEAREST)
@@ -88,14 +89,16 @@ class MatteRefiner:
         both = cv2.bitwise_and(sure, known)
         now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (small, picture))
         light = np.clip((now + 1) / (then + 1), *LIGHT)
-        seen = room.known.reshape(-1)[where] == 255
-        behind[seen] = np.minimum(room.picture.reshape(-1, 3)[where[seen]] * light, 255)
-        return seen.astype(np.float32)
+        seen = edge.pick(room.known[..., None])[0] * np.float32(1 / 255)
+        behind += seen * (np.minimum(edge.pick(room.picture) * light[:, None], 255) - behind)
+        return seen
 
 
 @dataclass(frozen=True, slots=True)
 class _Pixels:
-    """Some pixels of the full picture: their flat indices, and their centres (N, 2) as shares of width and height."""
+    """Some pixels of the full picture: their flat indices (N,), and their centres as shares of width and height, (2,
+    rows, ROW), the last one repeated up to the end of its row.
+    """
 
     where: npt.NDArray[np.intp]
     centres: Plane
@@ -103,34 +106,41 @@ class _Pixels:
     @classmethod
     def between(cls, sure: Sure, matte: Matte) -> "_Pixels":
         """Those between person and room; writes 255 and 0 into the matte on these sides."""
-        person, room = (cv2.resize(s, matte.shape[::-1], interpolation=cv2.INTER_NEAREST) for s in sure)
-        np.copyto(matte, person)
-        found = cv2.findNonZero(cv2.bitwise_not(cv2.bitwise_or(person, room)))
-        points = np.empty((0, 2), np.int32) if found is None else found.reshape(-1, 2)
-        size = np.array(matte.shape[::-1], np.float32)
-        where = points[:, 1].astype(np.intp) * matte.shape[1] + points[:, 0]
-        return cls(where, (points.astype(np.float32) + np.float32(0.5)) / size)
+        size = matte.shape[::-1]
+        cv2.resize(sure[0], size, dst=matte, interpolation=cv2.INTER_NEAREST)
+        open_ = cv2.resize(cv2.bitwise_not(cv2.bitwise_or(*sure)), size, interpolation=cv2.INTER_NEAREST)
+        where = np.flatnonzero(open_ > 0)
+        padded = np.zeros((-(-len(where) // ROW), ROW), np.int32)
+        padded.reshape(-1)[: len(where)] = where
+        y, x = np.divmod(padded, np.int32(size[0]))
+        centres = np.stack([(x + np.float32(0.5)) / size[0], (y + np.float32(0.5)) / size[1]])
+        return cls(where, centres.astype(np.float32))
+
+    def pick(self, picture: npt.NDArray[np.uint8]) -> Plane:
+        """A full picture (H, W, c) at these pixels, (c, N) float32."""
+        rows = picture.reshape(-1, picture.shape[2]).take(self.where, axis=0)
+        return np.ascontiguousarray(rows.T, np.float32)
 
     def sample(self, plane: npt.NDArray[np.generic], shift: Plane | None = None) -> Plane:
-        """A picture (h, w) or (h, w, c) of any size at these pixels, (N, c) float32, bilinear.
+        """A picture (h, w, c) of any size at these pixels, (c, N) float32, bilinear.
 
-        `shift` (N, 2) moves the places, in shares of width and height.
+        `shift` (2, N) moves the places, in shares of width and height.
         """
-        channels = plane.shape[2] if plane.ndim == 3 else 1
-        count = len(self.where)
+        channels, count = plane.shape[2], len(self.where)
         if not count:
-            return np.empty((0, channels), np.float32)
-        centres = self.centres if shift is None else self.centres + shift
-        places = centres * np.array(plane.shape[1::-1], np.float32) - np.float32(0.5)
-        x, y = (np.resize(axis, (-(-count // ROW), ROW)) for axis in places.T)
+            return np.empty((channels, 0), np.float32)
+        x, y = (c * np.float32(n) - np.float32(0.5) for c, n in zip(self.centres, plane.shape[1::-1], strict=True))
+        if shift is not None:
+            x.reshape(-1)[:count] += shift[0] * np.float32(plane.shape[1])
+            y.reshape(-1)[:count] += shift[1] * np.float32(plane.shape[0])
         found = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(found.reshape(-1, channels)[:count], np.float32)
+        return np.ascontiguousarray(found.reshape(-1, channels)[:count].T, np.float32)
 
 
 def _before(matte: Matte, edge: _Pixels, flow: Plane) -> Plane:
     """The previous matte's alpha at the edge's pixels, moved along by the flow."""
-    shift = edge.sample(flow) / np.array(flow.shape[1::-1], np.float32)
-    return edge.sample(matte, shift.astype(np.float32))[:, 0] * np.float32(1 / 255)
+    shift = edge.sample(flow) / np.array(flow.shape[1::-1], np.float32)[:, None]
+    return edge.sample(matte[..., None], shift)[0] * np.float32(1 / 255)
 
 
 def _sure(alpha: Alpha) -> Sure:
@@ -138,13 +148,3 @@ def _sure(alpha: Alpha) -> Sure:
     person = np.asarray(cv2.compare(alpha, HIGH, cv2.CMP_GT), np.uint8)
     room = np.asarray(cv2.compare(alpha, LOW, cv2.CMP_LE), np.uint8)
     return cv2.erode(person, REACH), cv2.erode(room, REACH)
-
-
-def _cut(matte: Matte, where: npt.NDArray[np.intp], alpha: Plane, seen: Plane, person: Plane, behind: Plane) -> Cutout:
-    """Writes the edge's alpha into the matte; the cutout of it."""
-    levels = (alpha * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    matte.reshape(-1)[where] = levels
-    mixed = (levels > 0) & (levels < 255)
-    alpha = levels[mixed] * np.float32(1 / 255)
-    colours = solve_colours(seen[mixed], alpha, person[mixed], behind[mixed])
-    return Cutout(matte, where[mixed], alpha, colours)
