@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from nbst_live.stages import Matte, Picture
 
-NEAR, FAR = (9, 9), (41, 41)
-"""Windows in network pixels for the mean colours of a side: the far one where the near one holds too little of it."""
+NEAR, FAR = (5, 5), (21, 21)
+"""Windows, at half the network's size, for the mean colours of a side: the far one where the near one holds too little
+of it."""
 TRUST = 600.0
 """Weight of the guided filter's alpha, as a squared contrast of F and B at which the equation counts as much."""
 UNSEEN = 8.0
@@ -33,9 +34,12 @@ Plane = npt.NDArray[np.float32]
 
 
 def local_means(small: Picture, sure: Matte) -> Plane:
-    """The mean colour around each pixel, (h, w, 3) float32, of those where `sure` (h, w) uint8 is 255; 0 far off."""
-    weight = sure * np.float32(1 / 255)
-    total = np.dstack([small * weight[..., None], weight])
+    """The mean colour around each pixel, float32, of those where `sure` is 255; 0 far off. At half the size of `small`
+    (h, w, 3) and `sure` (h, w).
+    """
+    half = max(1, sure.shape[1] // 2), max(1, sure.shape[0] // 2)
+    weight = cv2.resize(sure, half, interpolation=cv2.INTER_NEAREST) * np.float32(1 / 255)
+    total = np.dstack([cv2.resize(small, half, interpolation=cv2.INTER_NEAREST) * weight[..., None], weight])
     far, near = cv2.blur(total, FAR), cv2.blur(total, NEAR)
     few = np.float32(0.01)
     far *= few / (far[..., 3:] + np.float32(1e-4))
