@@ -17,8 +17,10 @@ NEAR, FAR = (5, 5), (21, 21)
 of it."""
 TRUST = 600.0
 """Weight of the guided filter's alpha, as a squared contrast of F and B at which the equation counts as much."""
-UNSEEN = 8.0
+UNSEEN = 16.0
 """How many times more that weight is where B is only a mean of the room nearby."""
+CERTAIN = 3.0
+"""How many times more again where the network itself is certain: like colours must not undo what it knows."""
 OFF_LINE = 100.0
 """Squared distance from the line of F and B at which a colour counts as neither: then it is not explained by mixing."""
 NOT_ROOM = 900.0
@@ -54,7 +56,8 @@ def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind
     where B is the plate's and 0 where it is not.
     """
     difference, axis = seen - behind, person - behind
-    trust = np.float32(TRUST) * (1 + np.float32(UNSEEN - 1) * (1 - known))
+    certainty = np.square(2 * network - 1)
+    trust = np.float32(TRUST) * (UNSEEN - np.float32(UNSEEN - 1) * known) * (1 + np.float32(CERTAIN) * certainty)
     alpha = (_dot(difference, axis) + trust * prior) / (_dot(axis, axis) + trust)
     rest = difference - np.clip(alpha, 0, 1) * axis
     off = _dot(rest, rest)

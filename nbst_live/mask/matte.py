@@ -65,6 +65,8 @@ class MatteRefiner:
         known = self._put_room(behind, edge, room, small, sure[1])
         prior = np.clip((slope * (LUMA @ seen) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
         solved = solve_alpha(seen, prior, network, person, behind, known)
+        floor, ceiling = edge.sample(cv2.merge(_bounds(sure)))
+        solved = np.minimum(np.maximum(solved, floor), ceiling)
         if self._over_time:
             solved += hold * (_before(before, edge, flow) - solved)
         levels = (solved * np.float32(255) + np.float32(0.5)).astype(np.uint8)
@@ -143,8 +145,17 @@ def _before(matte: Matte, edge: _Pixels, flow: Plane) -> Plane:
     return edge.sample(matte[..., None], shift)[0] * np.float32(1 / 255)
 
 
+def _bounds(sure: Sure) -> list[Plane]:
+    """Least and most alpha at the network's size: they lead over to what is sure without a step, in half of REACH's
+    width.
+    """
+    person, room = (cv2.blur(side * np.float32(1 / 255), REACH.shape) for side in sure)
+    return [np.clip(2 * person - 1, 0, 1), np.clip(1 - (2 * room - 1), 0, 1)]
+
+
 def _sure(alpha: Alpha) -> Sure:
     """Where alpha is surely person, and surely room: REACH away from what the network leaves open."""
     person = np.asarray(cv2.compare(alpha, HIGH, cv2.CMP_GT), np.uint8)
     room = np.asarray(cv2.compare(alpha, LOW, cv2.CMP_LE), np.uint8)
-    return cv2.erode(person, REACH), cv2.erode(room, REACH)
+    # Slivers of sure person would stand out of the edge as blocks.
+    return cv2.morphologyEx(cv2.erode(person, REACH), cv2.MORPH_OPEN, REACH), cv2.erode(room, REACH)
