@@ -19,9 +19,11 @@ from nbst_live.backdrop.room import RoomBackdrop
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource
+from nbst_live.composite import Compositor
 from nbst_live.controls import help_lines
 from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
+from nbst_live.mask.ahead import AheadMasker
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
@@ -34,7 +36,7 @@ from nbst_live.sinks.local_view import LocalView
 from nbst_live.sinks.preview import PreviewSink
 from nbst_live.sinks.recorder import Recorder
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
-from nbst_live.stages import Sink, Source
+from nbst_live.stages import Backdrop, Masker, Sink, Source
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Live:
     """Everything of a live run, open."""
 
     source: Source
-    masker: OnnxMasker
+    masker: Masker
     pipeline: Pipeline
     backdrop: RoomBackdrop
     worker: SolverWorker
@@ -83,14 +85,14 @@ def open_live(
         size = (source.info.width, source.info.height)
         # The solver's process loads torch, its slowest part, while the rest is being opened.
         worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
-        masker = opened.enter_context(open_masker(settings, size, live=True))
+        masker = opened.enter_context(open_live_masker(settings, size))
         backdrop = RoomBackdrop(
             styles[0], size, solver_settings(settings, beside_live=True), worker,
             cache or BackdropCache(cache_folder()), photo=photo, refresh=settings.refresh,
         )  # fmt: skip
         opened.enter_context(backdrop)
         outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source, live=True)]))
-        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size, People(settings.people))
+        pipeline = open_pipeline(settings, masker, backdrop, size)
         preview, view = _open_preview(settings, pipeline)
         if view is not None:
             outputs.sinks.append(view)
@@ -158,6 +160,23 @@ def _masker(record: models.ModelRecord, size: tuple[int, int], settings: Setting
         log.warning("mask: %s", line)
     log.info("mask: %s on %s, %d threads", masker.name, masker.provider, live_threads(settings))
     return masker
+
+
+def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
+    """The mask for live frames of (width, height), as late as `--latency` allows. Raises as `open_masker`."""
+    masker = open_masker(settings, size, live=True)
+    return AheadMasker(masker) if settings.latency == "low" else masker
+
+
+def open_pipeline(settings: Settings, masker: Masker, backdrop: Backdrop, size: tuple[int, int]) -> Pipeline:
+    """The way of frames of (width, height) with these stages."""
+    people, compositor = People(settings.people), open_compositor(settings, size)
+    return Pipeline(masker, MatteRefiner(), backdrop, size, people, compositor)
+
+
+def open_compositor(settings: Settings, size: tuple[int, int]) -> Compositor:
+    """The compositor of pictures of (width, height)."""
+    return Compositor(*size, light_wrap=settings.light_wrap, harmonize=settings.harmonize)
 
 
 def open_worker(size: tuple[int, int], settings: Settings, *, niceness: int) -> SolverWorker:

@@ -7,7 +7,7 @@ import numpy as np
 
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceError, SourceStalled
-from nbst_live.stages import Alpha, Frame, Picture, SourceInfo
+from nbst_live.stages import Alpha, Frame, Picture, Room, SourceInfo
 
 
 class FakeSource(Closable):
@@ -105,21 +105,24 @@ class FakeMasker(Closable):
 
 
 class FakeBackdrop(Closable):
-    """One picture for ever; `seen` lists the index of every frame observed and a copy of its alpha, `loads` what it
-    was told to heed.
+    """One picture for ever, and one room; `seen` lists the index of every frame observed and a copy of its alpha,
+    `loads` what it was told to heed.
     """
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, room: Room | None = None) -> None:
         self.loads: list[float] = []
         self.seen: list[tuple[int, Alpha | None]] = []
         self.closings = 0
-        self._picture = picture
+        self._picture, self._room = picture, room
 
     def observe(self, frame: Frame, alpha: Alpha | None) -> None:
         self.seen.append((frame.index, None if alpha is None else np.array(alpha)))
 
     def latest(self) -> Picture:
         return self._picture
+
+    def room(self) -> Room | None:
+        return self._room
 
     def heed(self, load: float) -> None:
         self.loads.append(load)

@@ -12,8 +12,6 @@ from nbst_live.backdrop.cache import BackdropCache, cache_folder
 from nbst_live.backdrop.room import RoomBackdrop, SolverState
 from nbst_live.closing import Closable
 from nbst_live.errors import InputError
-from nbst_live.mask.matte import MatteRefiner
-from nbst_live.mask.people import People
 from nbst_live.pictures import read_picture
 from nbst_live.pipeline import Pipeline
 from nbst_live.settings import Settings, parse_values
@@ -80,14 +78,13 @@ class BackgroundFilter(Closable):
         size = (picture.shape[1], picture.shape[0])
         with ExitStack() as opened:
             worker = opened.enter_context(app.open_worker(size, self._settings, niceness=app.SOLVER_NICENESS))
-            masker = opened.enter_context(app.open_masker(self._settings, size, live=True))
+            masker = opened.enter_context(app.open_live_masker(self._settings, size))
             self._opened = opened.pop_all()
         self._backdrop = RoomBackdrop(
             self._style, size, self._how, worker, self._cache,
             photo=self._photo, refresh=self._settings.refresh,
         )  # fmt: skip
-        people = People(self._settings.people)
-        self._pipeline, self._size = Pipeline(masker, MatteRefiner(), self._backdrop, size, people), size
+        self._pipeline, self._size = app.open_pipeline(self._settings, masker, self._backdrop, size), size
         return self._pipeline
 
     def _checked(self, frame: Picture) -> Picture:

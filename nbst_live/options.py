@@ -14,6 +14,8 @@ PAINTING = (
 """Settings of every command that paints."""
 MASKING = ("people", "threads", "mask_model", "provider", "verbose")
 """Settings of every command that finds people."""
+JOINING = ("light_wrap", "harmonize")
+"""Settings of every command that puts people before a backdrop."""
 
 
 def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:

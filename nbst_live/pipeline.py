@@ -61,6 +61,7 @@ class Pipeline:
         backdrop: Backdrop,
         size: tuple[int, int],
         people: People | None = None,
+        compositor: Compositor | None = None,
     ) -> None:
         self.timer = StageTimer()
         self.counts = Counts()
@@ -68,7 +69,7 @@ class Pipeline:
         self.matte: Matte | None = None
         self._masker, self._refiner, self._backdrop = masker, matte, backdrop
         self._people = people or People("all")
-        self._compositor = Compositor(*size)
+        self._compositor = compositor or Compositor(*size)
 
     def process(self, frame: Frame) -> Picture:
         """The finished picture of a frame, (H, W, 3) uint8 BGR, valid until the next call."""
@@ -84,12 +85,13 @@ class Pipeline:
             self._backdrop.observe(frame, alpha)
             backdrop = self._backdrop.latest()
         with stage("matte"):
-            self.matte = self._refiner.refine(self._people.keep(alpha), frame.picture)
+            cutout = self._refiner.refine(self._people.keep(alpha), frame.picture, self._backdrop.room())
+            self.matte = cutout.matte
         self.counts.with_person += bool(np.count_nonzero(self.matte) > PERSON_SHARE * self.matte.size)
         if self.panic:
             return backdrop
         with stage("composite"):
-            return self._compositor.blend(frame.picture, self.matte, backdrop)
+            return self._compositor.blend(frame.picture, cutout, backdrop)
 
     def sent(self, frame: Frame, load: float) -> None:
         """Notes that a frame's picture has gone out, and tells the backdrop what share of a frame's time it took."""

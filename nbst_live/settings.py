@@ -16,6 +16,7 @@ from nbst_live.parsing import People, choice, flag, layer, listed, number, path,
 PROVIDERS = ("auto", "tensorrt", "cuda", "directml", "coreml", "openvino", "cpu")
 DEVICES = ("cpu", "cuda", "mps")
 FEATURES = ("compact", "vgg19")
+LATENCIES = ("sync", "low")
 PRESETS = ("default", "paper-formula", "paper-code")
 
 
@@ -56,6 +57,19 @@ class Settings:
         "all|central|N",
         "who stays live: everybody, the one in the middle, or the N largest; the others vanish into the room",
         "picture",
+    )
+    light_wrap: float = _setting(
+        0.15, number(0, 1), "0..1", "how much of the painting's light falls on the edge of the person", "picture"
+    )
+    harmonize: bool = _setting(
+        False, flag, None, "draw the colours of the person's edge slightly towards the painting's", "picture"
+    )
+    latency: str = _setting(
+        "sync",
+        choice(*LATENCIES),
+        "|".join(LATENCIES),
+        "sync: every frame waits for its own mask; low: it gets the last one, moved along with the picture",
+        "way",
     )
     mirror: bool = _setting(False, flag, None, "mirror the picture left to right", "picture")
     rotate: int = _setting(0, rotation, "DEG", "turn the picture clockwise by 0, 90, 180 or 270 degrees", "picture")

@@ -4,8 +4,9 @@ A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0,
 network's size. A matte is the refined alpha, `(H, W) uint8`, 0..255, at the picture's size. Every docstring of the
 package uses these three words for exactly this.
 
-The way of a frame: Source.read -> Masker.mask -> Backdrop.observe and latest -> MatteRefiner.refine -> Compositor.blend
--> Sink.send. Every stage is closed exactly once, in reverse order of opening, by whoever opened it (see app.py).
+The way of a frame: Source.read -> Masker.mask -> Backdrop.observe, latest and room -> MatteRefiner.refine -> a Cutout
+-> Compositor.blend -> Sink.send. Every stage is closed exactly once, in reverse order of opening, by whoever opened it
+(see app.py).
 """
 
 from dataclasses import dataclass
@@ -49,6 +50,35 @@ class SourceInfo:
     live: bool
     frames: int | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Room:
+    """The empty room as far as it is known: its picture, and `known`, (H, W) uint8, 255 where it has been seen."""
+
+    picture: Picture
+    known: Matte
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cutout:
+    """The person cut out of a frame: the matte, and what the person's colours are where they mix with the room's.
+
+    `mixed` is (N,) intp: flat indices of pixels, among them all whose matte is neither 0 nor 255. `alpha` is (N,)
+    float32 in [0, 1] and `colours` (3, N) float32 BGR in 0..255, both in that order.
+    """
+
+    matte: Matte
+    mixed: npt.NDArray[np.intp]
+    alpha: npt.NDArray[np.float32]
+    colours: npt.NDArray[np.float32]
+
+    @classmethod
+    def plain(cls, picture: Picture, matte: Matte) -> Self:
+        """The cutout whose colours are everywhere the picture's own."""
+        mixed = np.flatnonzero((matte > 0) & (matte < 255))
+        alpha = matte.reshape(-1)[mixed] * np.float32(1 / 255)
+        return cls(matte, mixed, alpha, np.ascontiguousarray(picture.reshape(-1, 3)[mixed].T, np.float32))
 
 
 class Closing(Protocol):
@@ -97,6 +127,10 @@ class Backdrop(Closing, Protocol):
 
     def latest(self) -> Picture:
         """The picture to put behind the person now, of the frame's size, valid until the next call. Never waits."""
+        ...
+
+    def room(self) -> Room | None:
+        """The empty room as it is known now; None where nothing is gathered. A new object whenever it has changed."""
         ...
 
     def heed(self, load: float) -> None:

@@ -25,7 +25,7 @@ from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.models import find, verify
 from nbst_live.pictures import read_picture
-from nbst_live.stages import Alpha, Matte, Picture
+from nbst_live.stages import Alpha, Cutout, Matte, Picture
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -50,7 +50,7 @@ class Easel:
         self.size = (photo.shape[1], photo.shape[0])
         with OnnxMasker(find(model), self.size) as masker:
             self.alpha = masker.mask(photo)
-        self.matte: Matte = MatteRefiner(over_time=False).refine(self.alpha, photo).copy()
+        self.matte: Matte = MatteRefiner(over_time=False).refine(self.alpha, photo).matte
         self.hard = np.asarray(cv2.compare(cv2.resize(self.alpha, self.size), 0.5, cv2.CMP_GE), np.uint8)
         self._features: Features = load_encoder(verify(find("style-encoder")))
 
@@ -71,7 +71,7 @@ class Easel:
         return Painted(np.asarray(picture, np.uint8), [(iterate.content, iterate.style) for iterate in found])
 
     def over(self, backdrop: Picture, matte: Matte) -> Picture:
-        return Compositor(*self.size).blend(self.photo, matte, backdrop).copy()
+        return Compositor(*self.size).blend(self.photo, Cutout.plain(self.photo, matte), backdrop).copy()
 
 
 def figure(rows: list[list[Picture]], titles: list[list[str]], path: Path) -> None:

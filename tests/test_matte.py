@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.steady import HOLD, Steadiness
+from nbst_live.stages import Room
 
 WIDTH, HEIGHT = 640, 360
 
@@ -24,7 +26,7 @@ def network_alpha(alpha: np.ndarray) -> np.ndarray:
 def test_it_follows_the_frames_edge_better_than_enlarging_does():
     picture, truth = scene(300)
     alpha = network_alpha(truth)
-    refined = MatteRefiner(over_time=False).refine(alpha, picture) / 255
+    refined = MatteRefiner(over_time=False).refine(alpha, picture).matte / 255
     enlarged = cv2.resize(alpha, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     assert np.abs(refined - truth).mean() < 0.5 * np.abs(enlarged - truth).mean()
 
@@ -32,7 +34,7 @@ def test_it_follows_the_frames_edge_better_than_enlarging_does():
 def test_sure_person_is_255_and_sure_room_is_0_whatever_their_texture(rng):
     picture, truth = scene(300)
     noisy = np.clip(picture + rng.normal(0, 25, picture.shape), 0, 255).astype(np.uint8)
-    matte = MatteRefiner(over_time=False).refine(network_alpha(truth), noisy)
+    matte = MatteRefiner(over_time=False).refine(network_alpha(truth), noisy).matte
     inside = cv2.erode(truth, np.ones((61, 61))) == 1
     outside = cv2.dilate(truth, np.ones((61, 61))) == 0
     assert (matte[inside] == 255).all()
@@ -47,7 +49,7 @@ def test_where_nothing_moves_flicker_of_the_mask_is_damped(rng):
     for _ in range(12):
         shaken = np.clip(alpha + rng.normal(0, 0.1, alpha.shape), 0, 1).astype(np.float32)
         for refiner, kept in zip((steady, raw), mattes, strict=True):
-            kept.append(refiner.refine(shaken, picture).astype(np.float32))
+            kept.append(refiner.refine(shaken, picture).matte.astype(np.float32))
     flicker = [np.abs(np.diff(np.stack(kept[4:]), axis=0)).mean() for kept in mattes]
     assert flicker[0] < 0.6 * flicker[1]
 
@@ -56,15 +58,15 @@ def test_where_the_person_moves_nothing_lags():
     refiner = MatteRefiner()
     for x in range(200, 440, 20):
         picture, truth = scene(x)
-        matte = refiner.refine(network_alpha(truth), picture)
-    alone = MatteRefiner(over_time=False).refine(network_alpha(truth), picture)
+        matte = refiner.refine(network_alpha(truth), picture).matte
+    alone = MatteRefiner(over_time=False).refine(network_alpha(truth), picture).matte
     assert np.abs(matte.astype(int) - alone).mean() < 0.5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (360, 640)])
 def test_any_size_gives_a_matte_of_the_pictures_size(size):
     picture = np.full((*size, 3), 90, np.uint8)
-    matte = MatteRefiner().refine(np.full((90, 160), 0.5, np.float32), picture)
+    matte = MatteRefiner().refine(np.full((90, 160), 0.5, np.float32), picture).matte
     assert matte.shape == size
     assert matte.dtype == np.uint8
 
@@ -72,5 +74,59 @@ def test_any_size_gives_a_matte_of_the_pictures_size(size):
 def test_a_new_size_starts_anew():
     refiner = MatteRefiner()
     for size in ((90, 160), (180, 320), (90, 160)):
-        matte = refiner.refine(np.ones((36, 64), np.float32), np.zeros((*size, 3), np.uint8))
+        matte = refiner.refine(np.ones((36, 64), np.float32), np.zeros((*size, 3), np.uint8)).matte
         assert (matte == 255).all()
+
+
+def test_a_known_room_makes_the_edge_truer():
+    picture, truth = scene(300)
+    empty = Room(np.full_like(picture, 60), np.full(picture.shape[:2], 255, np.uint8))
+    shifted = np.roll(network_alpha(truth), 2, axis=1)
+    errors = [
+        np.abs(MatteRefiner(over_time=False).refine(shifted, picture, room).matte / 255 - truth).mean()
+        for room in (None, empty)
+    ]
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_the_known_room_counts_in_the_light_of_the_frame():
+    picture, truth = scene(300)
+    dark = Room(np.full_like(picture, 40), np.full(picture.shape[:2], 255, np.uint8))
+    bright = Room(np.full_like(picture, 60), np.full(picture.shape[:2], 255, np.uint8))
+    mattes = [
+        MatteRefiner(over_time=False).refine(network_alpha(truth), picture, room).matte for room in (dark, bright)
+    ]
+    assert np.abs(mattes[0].astype(int) - mattes[1]).mean() < 0.2
+
+
+def test_the_cutout_lists_all_mixed_pixels_of_its_matte_and_opaque_ones_keep_their_colour():
+    picture, truth = scene(300)
+    cutout = MatteRefiner().refine(network_alpha(truth), picture)
+    levels = cutout.matte.reshape(-1)
+    assert set(cutout.mixed) >= set(np.flatnonzero((levels > 0) & (levels < 255)))
+    opaque = cutout.alpha == 1
+    assert np.abs(cutout.colours[:, opaque].T - picture.reshape(-1, 3)[cutout.mixed[opaque]]).max(initial=0) < 0.01
+    assert np.abs(cutout.alpha - levels[cutout.mixed] / 255).max() < 1e-6
+    assert cutout.colours.shape == (3, len(cutout.mixed))
+
+
+def test_flicker_of_the_light_alone_is_no_movement(rng):
+    picture, truth = scene(300)
+    alpha, steady = network_alpha(truth), Steadiness()
+    for light in (1.0, 1.02, 0.98):
+        grey = cv2.resize((picture[..., 0] * light).astype(np.uint8), alpha.shape[::-1])
+        _, keep, _ = steady.update(alpha, grey)
+    assert keep.min() > 0.6 * HOLD
+
+
+def test_what_was_known_moves_along_with_the_picture(rng):
+    texture = cv2.GaussianBlur(rng.integers(0, 256, (120, 200), np.uint8), (0, 0), 3)
+    texture = cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX)
+    steady = Steadiness()
+    alpha = np.zeros((90, 160), np.float32)
+    alpha[30:60, 50:90] = 1
+    steady.update(alpha, np.ascontiguousarray(texture[10:100, 20:180]))
+    moved, keep, _ = steady.update(np.zeros_like(alpha), np.ascontiguousarray(texture[10:100, 17:177]))
+    assert keep[35:55, 60:85].min() > 0.5
+    assert moved[35:55, 54:91].min() > 0.5
+    assert moved[35:55, 45:50].max() < 0.2

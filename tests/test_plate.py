@@ -57,3 +57,73 @@ def test_what_was_never_seen_is_filled_from_around_and_what_was_seen_stays():
 def test_nothing_known_gives_grey():
     filled = fill(np.zeros((90, 160, 3), np.uint8), np.zeros((90, 160), np.uint8))
     assert (filled == 128).all()
+
+
+def seen_often(plate: Plate, room: np.ndarray, alpha: np.ndarray, times: int = 10) -> None:
+    for _ in range(times):
+        plate.add(room, alpha)
+
+
+def person(rows: slice, columns: slice) -> np.ndarray:
+    alpha = np.zeros((72, 128), np.float32)
+    alpha[rows, columns] = 1
+    return alpha
+
+
+NOBODY = np.zeros((72, 128), np.float32)
+ROOM = SyntheticClip(WIDTH, HEIGHT, 1, noise=0, nobody=True).frame(0)
+
+
+def test_a_person_whom_the_mask_misses_for_a_moment_leaves_no_trace():
+    plate = Plate(WIDTH, HEIGHT)
+    seen_often(plate, ROOM, NOBODY)
+    missed = ROOM.copy()
+    missed[60:, 100:180] = np.where(ROOM[60:, 100:180] > 127, 0, 255)
+    seen_often(plate, missed, NOBODY, 2)
+    assert np.abs(plate.picture().astype(int) - ROOM).max() <= 2
+
+
+def test_a_thing_that_was_moved_is_taken_over_soon_and_is_no_upset():
+    plate = Plate(WIDTH, HEIGHT)
+    seen_often(plate, ROOM, NOBODY)
+    other = ROOM.copy()
+    other[60:100, 100:150] = np.where(ROOM[60:100, 100:150] > 127, 0, 255)
+    seen_often(plate, other, NOBODY, 6)
+    assert np.abs(plate.picture().astype(int) - other).max() <= 2
+    assert plate.upsets == 0
+
+
+def test_a_bump_of_the_camera_moves_all_that_is_known_along():
+    large = SyntheticClip(WIDTH + 40, HEIGHT + 40, 1, noise=0, nobody=True).frame(0)
+    before, after = large[20:-20, 20:-20], np.ascontiguousarray(large[13:-27, 32:-8])
+    plate = Plate(WIDTH, HEIGHT)
+    seen_often(plate, np.ascontiguousarray(before), NOBODY)
+    hidden = person(slice(30, 72), slice(40, 80))
+    plate.add(after, hidden)
+    assert plate.upsets == 1
+    known = cv2.erode(plate.known, np.ones((9, 9), np.uint8)) == 255
+    off = np.abs(plate.picture().astype(int) - after).max(axis=2)
+    assert known[100:170, 110:190].mean() > 0.9, "what the person hides now was moved along"
+    assert np.quantile(off[known], 0.9) < 30
+
+
+def test_a_change_of_the_light_is_noticed_and_what_is_hidden_follows():
+    plate = Plate(WIDTH, HEIGHT)
+    seen_often(plate, ROOM, NOBODY)
+    dim = (ROOM * 0.55).astype(np.uint8)
+    plate.add(dim, person(slice(20, 72), slice(40, 80)))
+    assert plate.upsets == 1
+    assert np.abs(plate.picture().astype(int) - dim).mean() < 3
+
+
+def test_the_room_is_another_object_after_each_look_and_does_not_change_by_itself():
+    plate = Plate(WIDTH, HEIGHT)
+    first = plate.room()
+    plate.add(ROOM, NOBODY)
+    second = plate.room()
+    kept = second.picture.copy(), second.known.copy()
+    plate.add(255 - ROOM, NOBODY)
+    assert first is not second
+    assert not first.known.any()
+    assert (second.picture == kept[0]).all()
+    assert (second.known == kept[1]).all()

@@ -235,6 +235,31 @@ def test_it_is_refreshed_when_the_time_is_up_and_never_with_0(style):
         assert len(worker.jobs) == jobs
 
 
+def test_when_the_camera_is_moved_the_room_is_painted_again_once_it_is_quiet(style, monkeypatch):
+    monkeypatch.setattr(room_module, "SETTLE_SECONDS", 0.0)
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    for seconds in (1.0, 2.0):
+        shown(backdrop, seconds=seconds)
+    assert len(worker.jobs) == 1
+    moved = np.ascontiguousarray(np.roll(ROOM, (8, -12), axis=(0, 1)))
+    shown(backdrop, picture=moved, seconds=3.0)
+    shown(backdrop, picture=moved, seconds=4.0)
+    assert [job["warm"] for job in worker.jobs] == [False, True]
+
+
+def test_the_room_is_what_was_seen_of_it(style):
+    backdrop = backdrop_of(style, FakeWorker(*SIZE))
+    half = NOBODY.copy()
+    half[:, :32] = 1
+    shown(backdrop, alpha=half)
+    room = backdrop.room()
+    assert (room.picture[room.known == 255] == ROOM[room.known == 255]).all()
+    assert 0.3 < (room.known == 255).mean() < 0.5
+
+
 def test_while_the_solver_works_it_is_not_asked_again(style):
     worker = FakeWorker(*SIZE)
     backdrop = backdrop_of(style, worker, refresh=0.01)

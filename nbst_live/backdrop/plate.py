@@ -3,19 +3,36 @@
 Pure but for its own buffers. Pixels near the person are left out by a margin, so that no trace of them enters.
 """
 
+import math
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from nbst_live.stages import Alpha, Matte, Picture
+from nbst_live.stages import Alpha, Matte, Picture, Room
 
 MARGIN = 0.03
 """Distance kept from the person, as a share of the mask's width."""
 SURELY_ROOM = 0.04
 """Alpha up to which a pixel counts as room."""
-RATE = 0.15
-"""Weight of a new observation of a pixel seen before: averages the camera's noise, follows slow changes of light."""
+RATE, EARLY_RATE = 0.15, 0.4
+"""Weight of a new observation of a pixel, and that of one seen fewer than SETTLED times: averages the camera's noise,
+follows slow changes of light."""
 CHANGED = 30
-"""Grey levels beyond which a pixel is taken anew: an average over a camera that moved would be a blur."""
+"""Grey levels beyond which an observation contradicts what is known: an average of the two would be a blur."""
+SETTLED, SURE = 4, 8
+"""Confidence, in observations that agreed: from which a pixel is settled, and the most it gets."""
+DOUBT = 2
+"""Confidence that a contradiction costs; with none left the pixel is taken anew. A person whom the mask misses for a
+moment leaves no trace, a thing that was moved is soon taken over."""
+UPSET = 0.35
+"""Share of the room that contradicts what is known from which the camera was moved or the light has changed."""
+NUDGE = 0.002
+"""Least movement of the camera that counts as one, as a share of the width."""
+SEARCH_WIDTH = 320
+"""Width in pixels at which the camera's movement is looked for."""
+ALIKE = 0.8
+"""Share of the difference that may be left after moving, for a movement to be believed."""
 FILL_SIZE = 120
 """Long side in pixels at which unseen parts are filled."""
 JOIN = 0.03
@@ -23,14 +40,18 @@ JOIN = 0.03
 
 
 class Plate:
-    """Running mean of the room at the frame's own size.
+    """Robust running mean of the room at the frame's own size.
 
-    `picture()` is (H, W, 3) uint8 BGR, `known` (H, W) uint8, 255 where the room has been seen.
+    `known` is (H, W) uint8, 255 where the room has been seen; `upsets` counts how often the camera was moved or the
+    light has changed at once.
     """
 
     def __init__(self, width: int, height: int) -> None:
         self.known = np.zeros((height, width), np.uint8)
+        self.upsets = 0
         self._mean = np.zeros((height, width, 3), np.float32)
+        self._confidence = np.zeros((height, width), np.uint8)
+        self._seen = Room(np.zeros((height, width, 3), np.uint8), self.known.copy())
 
     @property
     def coverage(self) -> float:
@@ -40,16 +61,58 @@ class Plate:
     def add(self, picture: Picture, alpha: Alpha) -> None:
         """Takes what is room in `picture`, by its alpha at any size."""
         room = self._room(alpha)
-        unchanged = cv2.inRange(cv2.absdiff(picture, self.picture()), (0, 0, 0), (CHANGED, CHANGED, CHANGED))
-        again = cv2.bitwise_and(room, cv2.bitwise_and(self.known, unchanged))
-        fresh = cv2.bitwise_xor(room, again)
-        cv2.accumulateWeighted(picture, self._mean, RATE, mask=again)
-        cv2.copyTo(picture.astype(np.float32), fresh, self._mean)
+        contradicts = self._contradictions(picture, room)
+        if cv2.countNonZero(contradicts) > UPSET * max(1, cv2.countNonZero(room & self.known)):
+            self._follow(picture, room)
+            contradicts = self._contradictions(picture, room)
+        self._weigh(room, contradicts)
+        taken = room & cv2.compare(self._confidence, 1, cv2.CMP_EQ)
+        again = room & ~taken & ~contradicts
+        early = again & cv2.compare(self._confidence, SETTLED, cv2.CMP_LE)
+        cv2.accumulateWeighted(picture, self._mean, EARLY_RATE, mask=early)
+        cv2.accumulateWeighted(picture, self._mean, RATE, mask=again & ~early)
+        cv2.copyTo(picture.astype(np.float32), taken, self._mean)
         cv2.bitwise_or(self.known, room, dst=self.known)
+        self._publish()
 
     def picture(self) -> Picture:
-        """The plate now; black where the room was never seen."""
-        return cv2.convertScaleAbs(self._mean)
+        """The plate now, (H, W, 3) uint8 BGR; black where the room was never seen."""
+        return self._seen.picture
+
+    def room(self) -> Room:
+        """The plate now, and where it is known; another object after every `add`."""
+        return self._seen
+
+    def _publish(self) -> None:
+        self._seen = Room(cv2.convertScaleAbs(self._mean), self.known.copy())
+
+    def _contradictions(self, picture: Picture, room: Matte) -> Matte:
+        """255 where this frame shows the room, and another one than is known."""
+        agrees = cv2.inRange(cv2.absdiff(picture, self.picture()), (0, 0, 0), (CHANGED, CHANGED, CHANGED))
+        return np.asarray(room & self.known & ~agrees, np.uint8)
+
+    def _weigh(self, room: Matte, contradicts: Matte) -> None:
+        """Confidence after this frame; it is 1 where the frame's pixel is to be taken as it is."""
+        confidence = self._confidence
+        cv2.subtract(confidence, DOUBT, dst=confidence, mask=contradicts)
+        lost = contradicts & cv2.compare(confidence, 0, cv2.CMP_EQ)
+        cv2.add(confidence, 1, dst=confidence, mask=(room & ~contradicts) | lost)
+        cv2.min(confidence, SURE, dst=confidence)
+
+    def _follow(self, picture: Picture, room: Matte) -> None:
+        """Moves what is known along with the camera, or into the new light; after that one look decides."""
+        self.upsets += 1
+        x, y = _movement(self.picture(), picture, room & self.known)
+        if math.hypot(x, y) >= NUDGE * picture.shape[1]:
+            shift, size = np.array([[1, 0, x], [0, 1, y]], np.float32), self.known.shape[::-1]
+            self._mean = cv2.warpAffine(self._mean, shift, size)
+            self.known = cv2.compare(cv2.warpAffine(self.known, shift, size), 255, cv2.CMP_EQ)
+        else:
+            both = room & self.known
+            now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (picture, self._mean))
+            self._mean *= (now + 1) / (then + 1)
+        self._confidence = np.minimum(self.known, 1)
+        self._publish()
 
     def _room(self, alpha: Alpha) -> Matte:
         """255 where this frame shows the room for sure, at the plate's size."""
@@ -57,6 +120,30 @@ class Plate:
         person = cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
         room = cv2.compare(person, SURELY_ROOM, cv2.CMP_LE)
         return cv2.resize(room, self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
+
+
+def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]:
+    """By how many pixels (x, y) the room has moved, by phase correlation (Kuglin and Hines 1975) where both show it.
+
+    (0, 0) when the movement found does not make the two more alike.
+    """
+    scale = min(1.0, SEARCH_WIDTH / both.shape[1])
+    size = max(1, round(both.shape[1] * scale)), max(1, round(both.shape[0] * scale))
+    weight = cv2.resize(both, size, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
+    # A hard border would be the same in both pictures, and so say that nothing moved.
+    window = cv2.createHanningWindow(size, cv2.CV_32F) * cv2.GaussianBlur(weight, (0, 0), 0.02 * size[0])
+    old, new = (_contrast(picture, size, weight) for picture in (before, now))
+    (x, y), _ = cv2.phaseCorrelate(old * window, new * window)
+    moved = cv2.warpAffine(old, np.array([[1, 0, x], [0, 1, y]], np.float32), size)
+    still, after = (float((np.abs(new - plane) * window).sum()) for plane in (old, moved))
+    return (x / scale, y / scale) if after < ALIKE * still else (0.0, 0.0)
+
+
+def _contrast(picture: Picture, size: tuple[int, int], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The small picture's luma about its mean in units of its spread, so that the light plays no part."""
+    luma = cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY).astype(np.float32)
+    mean, spread = (float(v[0, 0]) for v in cv2.meanStdDev(luma, mask=(weight > 0).astype(np.uint8)))
+    return (luma - np.float32(mean)) / np.float32(max(spread, 1.0))
 
 
 def shrink(picture: Picture, known: Matte, size: tuple[int, int]) -> tuple[Picture, Matte]:

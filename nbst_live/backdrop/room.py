@@ -21,7 +21,7 @@ from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.closing import Closable
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.pictures import Style, cover
-from nbst_live.stages import Alpha, Frame, Matte, Picture
+from nbst_live.stages import Alpha, Frame, Matte, Picture, Room
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ DISSOLVE_SECONDS = 1.2
 EAGER_FRAMES = 10
 """The first frames all go into the plate, later ones every PLATE_SECONDS."""
 PLATE_SECONDS = 0.2
+SETTLE_SECONDS = 1.0
+"""How long the camera and the light must have been quiet before the room is painted again because of them."""
 GROWN = 0.08
 """Growth of the plate's coverage after which the room is painted again."""
 
@@ -77,6 +79,7 @@ class RoomBackdrop(Closable):
         self._refresh = refresh
         self._means, self._pace = Means(settings), Pace()
         self._plate = Plate(*size)
+        self._upsets = 0
         self._observed = 0
         self._added = 0.0
         self._screen: Dissolve | None = None
@@ -115,6 +118,7 @@ class RoomBackdrop(Closable):
         if self._observed <= EAGER_FRAMES or frame.time - self._added >= PLATE_SECONDS:
             self._plate.add(frame.picture, alpha)
             self._added = frame.time
+            self._heed_upsets()
         if self._due(time.monotonic()):
             self._ask()
 
@@ -130,6 +134,10 @@ class RoomBackdrop(Closable):
             self._next = None
         return self._screen.advance(now)
 
+    def room(self) -> Room:
+        """The empty room as it is known now."""
+        return self._plate.room()
+
     def heed(self, load: float) -> None:
         """Lets the solver compute as much as the live way's load allows."""
         self._worker.pace = self.state.pace = self._pace.note(load)
@@ -140,6 +148,15 @@ class RoomBackdrop(Closable):
 
     def _want(self, delay: float) -> None:
         self._wanted: float | None = time.monotonic() + delay
+
+    def _heed_upsets(self) -> None:
+        """Wants the room painted again when the camera was moved or the light has changed, once that is over."""
+        if self._plate.upsets == self._upsets:
+            return
+        self._upsets = self._plate.upsets
+        if self._photo is None and (self._wanted is None or self._painted):
+            log.info("the camera was moved, or the light has changed: the room will be painted again")
+            self._want(SETTLE_SECONDS)
 
     def _due(self, now: float) -> bool:
         """Whether to ask for a painting: wanted, or with an idle solver when the plate has grown or the time is up."""

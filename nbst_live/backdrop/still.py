@@ -13,7 +13,7 @@ from nbst_live.closing import Closable
 from nbst_live.errors import SolverError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.pictures import Style
-from nbst_live.stages import Alpha, Frame, Matte, Picture
+from nbst_live.stages import Alpha, Frame, Matte, Picture, Room
 
 WAIT_SECONDS = 0.2
 UNDER_EDGES = 3
@@ -25,10 +25,10 @@ REMEDIES = {
 
 
 class StillBackdrop(Closable):
-    """Shows one picture, (H, W, 3) uint8 BGR, of the frames' size."""
+    """Shows one picture, (H, W, 3) uint8 BGR, of the frames' size; `room` is what the clip showed of the room."""
 
-    def __init__(self, picture: Picture) -> None:
-        self._picture = picture
+    def __init__(self, picture: Picture, room: Room | None = None) -> None:
+        self._picture, self._room = picture, room
 
     def observe(self, frame: Frame, alpha: Alpha | None) -> None:
         """Learns nothing."""
@@ -36,6 +36,10 @@ class StillBackdrop(Closable):
     def latest(self) -> Picture:
         """The picture."""
         return self._picture
+
+    def room(self) -> Room | None:
+        """What is known of the room."""
+        return self._room
 
     def heed(self, load: float) -> None:
         """Paints no more."""

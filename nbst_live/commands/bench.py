@@ -38,7 +38,18 @@ from nbst_live.sinks.null import NullSink
 from nbst_live.stages import Picture
 from nbst_live.timing import percentiles
 
-SETTINGS = ("style", "size", "strength", "steps", "threads", "mask_model", "provider", "solver_device", "verbose")
+SETTINGS = (
+    "style",
+    "size",
+    "strength",
+    "steps",
+    "threads",
+    "mask_model",
+    "provider",
+    "latency",
+    "solver_device",
+    "verbose",
+)
 CLIP_FRAMES = 60
 JPEG_QUALITY = 90
 IDLE_FRAMES = 400

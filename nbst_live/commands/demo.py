@@ -15,12 +15,12 @@ from nbst_live.commands.progress import bar
 from nbst_live.errors import InputError
 from nbst_live.logs import start_log
 from nbst_live.models import builtin_styles
-from nbst_live.options import MASKING, PAINTING, add_settings, settings_of
+from nbst_live.options import JOINING, MASKING, PAINTING, add_settings, settings_of
 from nbst_live.pictures import write_picture
 from nbst_live.sinks.recorder import Recorder
 from nbst_live.stages import Picture
 
-SETTINGS = (*PAINTING, *MASKING, "report")
+SETTINGS = (*PAINTING, *MASKING, *JOINING, "report")
 WIDTH, HEIGHT, FRAMES, FPS = 1280, 720, 150, 30.0
 
 

@@ -14,17 +14,16 @@ from nbst_live.backdrop.still import paint
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.commands.progress import Interruption, PaintingBar
 from nbst_live.commands.trace import Trace
-from nbst_live.composite import Compositor
 from nbst_live.errors import InputError, SettingError
 from nbst_live.logs import start_log
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
-from nbst_live.options import MASKING, PAINTING, add_settings, settings_of
+from nbst_live.options import JOINING, MASKING, PAINTING, add_settings, settings_of
 from nbst_live.pictures import Style, cover, read_picture, write_picture
 from nbst_live.settings import Settings
-from nbst_live.stages import Alpha, Matte, Picture
+from nbst_live.stages import Alpha, Cutout, Matte, Picture
 
-SETTINGS = (*PAINTING, *MASKING, "background")
+SETTINGS = (*PAINTING, *MASKING, *JOINING, "background")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 
 
@@ -113,11 +112,11 @@ class Studio(ExitStack):
         with app.open_masker(self._settings, size, live=False) as masker:
             alpha = masker.mask(photo)
         kept = People(self._settings.people).keep(alpha)
-        matte = MatteRefiner(over_time=False).refine(kept, photo) if settings.mask_aware else _binary(kept, size)
+        cutout = _cut(photo, kept, aware=settings.mask_aware)
         room, known = self._room(photo, alpha, everything=not settings.mask_aware)
-        shown, hidden = PaintingBar(self._interruption, trace), matte if settings.mask_aware else None
+        shown, hidden = PaintingBar(self._interruption, trace), cutout.matte if settings.mask_aware else None
         backdrop = paint(worker, room, known, self._style, settings, shown, hidden=hidden)
-        return Compositor(*size).blend(photo, matte, backdrop), matte
+        return app.open_compositor(self._settings, size).blend(photo, cutout, backdrop), cutout.matte
 
     def _room(self, photo: Picture, alpha: Alpha, *, everything: bool) -> tuple[Picture, Matte]:
         """What is to be painted, and where it is known: the background photo, the photo with the people, or without."""
@@ -143,9 +142,12 @@ class Studio(ExitStack):
             self._worker = None
 
 
-def _binary(alpha: Alpha, size: tuple[int, int]) -> Matte:
-    """The paper's matte: 255 where a pixel is rather person than not, else 0."""
-    return np.asarray(cv2.compare(cv2.resize(alpha, size), 0.5, cv2.CMP_GE), np.uint8)
+def _cut(photo: Picture, alpha: Alpha, *, aware: bool) -> Cutout:
+    """The person; unless `aware`, by the paper's matte: 255 where a pixel is rather person than not, else 0."""
+    if aware:
+        return MatteRefiner(over_time=False).refine(alpha, photo)
+    binary = cv2.compare(cv2.resize(alpha, photo.shape[1::-1]), 0.5, cv2.CMP_GE)
+    return Cutout.plain(photo, np.asarray(binary, np.uint8))
 
 
 def _photos(given: list[Path]) -> list[Path]:

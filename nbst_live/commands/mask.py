@@ -48,7 +48,7 @@ def _mask_photo(source: Path, output: Path, settings: Settings) -> None:
     photo = Orientation(settings.mirror, settings.rotate).apply(photo)
     with app.open_masker(settings, (photo.shape[1], photo.shape[0]), live=False) as masker:
         alpha = People(settings.people).keep(masker.mask(photo))
-        write_picture(output, MatteRefiner(over_time=False).refine(alpha, photo))
+        write_picture(output, MatteRefiner(over_time=False).refine(alpha, photo).matte)
 
 
 def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
@@ -67,5 +67,5 @@ def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
             except SourceEnded:
                 return
             alpha = people.keep(masker.mask(frame.picture))
-            recorder.send(refiner.refine(alpha, frame.picture), frame.time)
+            recorder.send(refiner.refine(alpha, frame.picture).matte, frame.time)
             shown.update()

@@ -12,15 +12,13 @@ from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.still import StillBackdrop, paint
 from nbst_live.commands.progress import Interruption, PaintingBar, bar
 from nbst_live.errors import MaskError, SourceEnded, SourceStalled
-from nbst_live.mask.matte import MatteRefiner
-from nbst_live.mask.people import People
 from nbst_live.pictures import cover, read_picture
-from nbst_live.pipeline import Outputs, Pipeline
+from nbst_live.pipeline import Outputs
 from nbst_live.pipeline import run as run_pipeline
 from nbst_live.report import render_report, write_report
 from nbst_live.settings import Settings
 from nbst_live.sinks.recorder import check_target
-from nbst_live.stages import Masker, Matte, Picture, Source
+from nbst_live.stages import Masker, Matte, Room, Source
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +40,10 @@ def run(settings: Settings) -> int:
         if settings.record is not None:
             check_target(settings.record)
         painting = PaintingBar(interruption)
-        backdrop = StillBackdrop(_painted_room(settings, masker, size, painting))
+        backdrop = _painted_room(settings, masker, size, painting)
         # Opened only now: what went wrong before has cost no earlier recording of that name.
         outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
-        pipeline = Pipeline(masker, MatteRefiner(), backdrop, size, People(settings.people))
+        pipeline = app.open_pipeline(settings, masker, backdrop, size)
         with bar("rendering", source.info.frames) as shown:
 
             def tick() -> bool:
@@ -59,9 +57,10 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> Picture:
+def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> StillBackdrop:
     """The finished backdrop of a clip, or of `--background`, at the clip's size."""
     style, how = app.open_styles(settings)[0], app.solver_settings(settings)
+    seen: Room | None = None
     with app.open_worker(size, settings, niceness=0) as worker:
         known: Matte = np.full(size[::-1], 255, np.uint8)
         if settings.background is not None:
@@ -69,11 +68,11 @@ def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], pai
         else:
             with app.open_source(settings, realtime=False) as source:
                 if how.mask_aware:
-                    plate = _gather(source, masker, size, painting.interruption)
-                    room, known = plate.picture(), plate.known
+                    seen = _gather(source, masker, size, painting.interruption).room()
+                    room, known = seen.picture, seen.known
                 else:
                     room = source.read().picture
-        return paint(worker, room, known, style, how, painting)
+        return StillBackdrop(paint(worker, room, known, style, how, painting), seen)
 
 
 def _gather(source: Source, masker: Masker, size: tuple[int, int], interruption: Interruption) -> Plate:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, ModelError
 from nbst_live.mask.providers import open_session
+from nbst_live.mask.shrink import shrink
 from nbst_live.models import ModelRecord, verify
 from nbst_live.stages import Alpha, Picture
 
@@ -85,7 +86,7 @@ class OnnxMasker(Closable):
 
     def _prepare(self, picture: Picture) -> npt.NDArray[np.float32]:
         """The network's input: the picture shrunk, normalised by table, the channels where the network wants them."""
-        small = _shrink(picture, self._layout.width, self._layout.height)
+        small = shrink(picture, self._layout.width, self._layout.height)
         planes = cv2.split(small)[:: -1 if self._rgb else 1]
         for channel, plane in enumerate(planes):
             cv2.LUT(plane, self._tables[channel], dst=self._planar[0, channel])
@@ -93,17 +94,6 @@ class OnnxMasker(Closable):
             return self._planar
         np.copyto(self._interleaved, self._planar.transpose(0, 2, 3, 1))
         return self._interleaved
-
-
-def _shrink(picture: Picture, width: int, height: int) -> Picture:
-    """The picture stretched to a network's size.
-
-    Averaging over areas costs as much as all the rest of the preparation, so a large picture is first halved or more by
-    bilinear sampling, to twice the size.
-    """
-    if picture.shape[1] > 2 * width and picture.shape[0] > 2 * height:
-        picture = cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _layout(session: Any) -> Layout:

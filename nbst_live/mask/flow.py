@@ -1,0 +1,34 @@
+"""Movement between two frames, at the network's size: dense inverse search (Kroeger et al. 2016)."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nbst_live.stages import Matte
+
+Plane = npt.NDArray[np.float32]
+LEAST = 16
+"""Least side in pixels of pictures whose movement can be found."""
+
+
+class Flow:
+    """Finds where everything was; for one thread."""
+
+    def __init__(self) -> None:
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+    def back(self, now: Matte, before: Matte) -> Plane:
+        """For each pixel of `now` how far off it was in `before`: (h, w, 2) float32, x and y in pixels. Both are grey,
+        (h, w) uint8; too small ones have not moved.
+        """
+        if min(now.shape) < LEAST:
+            return np.zeros((*now.shape, 2), np.float32)
+        return np.asarray(self._search.calc(now, before, None), np.float32)
+
+
+def fetch(plane: npt.NDArray[np.generic], flow: Plane) -> Plane:
+    """What was at the places that a flow points to, of the flow's size; `plane` is (h, w) or (h, w, c)."""
+    height, width = flow.shape[:2]
+    x = flow[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))

@@ -1,0 +1,24 @@
+"""The fast guided filter's model: He et al., "Guided Image Filtering", 2013; He and Sun, "Fast Guided Filter", 2015."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+RADIUS = 3
+"""Radius in network pixels of the window in which alpha is a linear function of luma."""
+EPSILON = 4e-4
+"""Regularisation of that fit: the variance of luma (in [0, 1]) below which a window counts as flat."""
+
+Plane = npt.NDArray[np.float32]
+
+
+def linear_model(guide: Plane, alpha: Plane) -> tuple[Plane, Plane]:
+    """Mean coefficients a and b, (h, w) float32 each, with which a * guide + b fits alpha (equations 5, 6 and 8 of
+    2013). Enlarged, they give alpha the edges of a guide of any size. All are in [0, 1] but the results.
+    """
+    window = (2 * RADIUS + 1, 2 * RADIUS + 1)
+    mean_guide, mean_alpha = cv2.blur(guide, window), cv2.blur(alpha, window)
+    covariance = cv2.blur(guide * alpha, window) - mean_guide * mean_alpha
+    variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
+    slope = covariance / (variance + np.float32(EPSILON))
+    return cv2.blur(slope, window), cv2.blur(mean_alpha - slope * mean_guide, window)

@@ -1,0 +1,44 @@
+"""Alpha over time: what was known is moved along with the picture, and kept as far as the picture confirms it."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nbst_live.mask.flow import Flow, fetch
+from nbst_live.stages import Alpha, Matte
+
+SAME, OTHER = 2.5, 9.0
+"""Mean difference in grey levels, in a neighbourhood, of a moved frame and the next: up to which it is the camera's
+noise, and from which nothing is kept."""
+HOLD = 0.88
+"""Share of the previous alpha kept where the moved frame is the next one."""
+NEIGHBOURHOOD = (7, 7)
+
+Plane = npt.NDArray[np.float32]
+
+
+class Steadiness:
+    """Keeps the previous alpha and frame; for frames of one stream."""
+
+    def __init__(self) -> None:
+        self._flow = Flow()
+        self._previous: tuple[Alpha, Matte] | None = None
+
+    def update(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
+        """The steadied alpha, the share (h, w) in [0, 1] of what was before that is kept, and the movement since then,
+        (h, w, 2), as `Flow.back` gives it.
+
+        `grey` is the frame, (h, w) uint8. A change of the light in all of the picture is no movement.
+        """
+        if self._previous is None or self._previous[0].shape != alpha.shape:
+            self._previous = alpha.copy(), grey
+            return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
+        old_alpha, old_grey = self._previous
+        flow = self._flow.back(grey, old_grey)
+        light = np.float32(max(float(grey.mean()), 1) / max(float(old_grey.mean()), 1))
+        expected = fetch(old_grey, flow) * light
+        change = cv2.blur(cv2.absdiff(grey.astype(np.float32), expected), NEIGHBOURHOOD)
+        keep = np.clip((np.float32(OTHER) - change) * np.float32(1 / (OTHER - SAME)), 0, 1) * np.float32(HOLD)
+        steady: Alpha = alpha + keep * (fetch(old_alpha, flow) - alpha)
+        self._previous = steady, grey
+        return steady, keep, flow
