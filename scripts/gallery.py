@@ -17,7 +17,7 @@ from nbst_live.models import builtin_styles
 from nbst_live.pictures import cover, read_picture, write_picture
 from nbst_live.stages import Picture
 
-CELL = 300
+CELL = 200
 """Height in pixels of a row of the gallery."""
 COLUMNS = 2
 
