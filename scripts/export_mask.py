@@ -4,7 +4,9 @@
     python scripts/export_mask.py runs/fast/checkpoint.pt models/person-fast.onnx --int8 \
         --persons DIR --scenes DIR --rooms DIR
 
-The averaged weights are exported, batch normalisation folded in. Input `image` `(1, 3, height, width)` float32 RGB in
+With `--mix OTHER SHARE` the weights are that share of another checkpoint's and the rest of the first's: the stages of one
+training lie near enough to one another for their mean to be a network too (Izmailov et al., "Averaging Weights Leads to
+Wider Optima and Better Generalization", UAI 2018). The averaged weights are exported, batch normalisation folded in. Input `image` `(1, 3, height, width)` float32 RGB in
 [-1, 1], height and width free multiples of 16; output `alpha` `(1, 1, height, width)` float32 in [0, 1]. The float
 network is compared with the checkpoint at all shapes it was trained at before it counts. With --int8 it is then
 quantised (quantise_mask.py) by training samples, and what that changes is measured on others. The file's entry in
@@ -37,10 +39,13 @@ TOLERANCE = 1e-3
 CALIBRATION, CHECKED = 256, 64  # samples
 
 
-def read_average(checkpoint: Path) -> tuple[AlphaNet, list[Size]]:
-    """The averaged network of a checkpoint, ready to run, and the sizes it was trained at."""
+def read_average(checkpoint: Path, other: Path | None = None, share: float = 0.0) -> tuple[AlphaNet, list[Size]]:
+    """The averaged network of a checkpoint, or of two of one kind, ready to run, and the sizes it was trained at."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     average, net = state["average"], MaskNet(state["kind"])
+    if other is not None:
+        mixed = torch.load(other, map_location="cpu", weights_only=True)["average"]
+        average = {k: v.lerp(mixed[k], share) if v.is_floating_point() else v for k, v in average.items()}
     net.load_state_dict({key.removeprefix("module."): v for key, v in average.items() if key.startswith("module.")})
     return AlphaNet(net).eval(), list(SHAPES[state["kind"]])
 
@@ -146,6 +151,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("model", type=Path, help="the ONNX file to write")
+    parser.add_argument(
+        "--mix", nargs=2, metavar=("OTHER", "SHARE"), help="another checkpoint, and its share of the weights"
+    )
     parser.add_argument("--int8", action="store_true", help="quantise to 8 bits, by samples of the next three")
     parser.add_argument("--persons", type=Path, nargs="+", help="folders of images, masks, index.csv")
     parser.add_argument("--scenes", type=Path, help="a folder of images, masks, index.csv")
@@ -159,7 +167,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    net, sizes = read_average(args.checkpoint)
+    other, share = args.mix or (None, 0.0)
+    net, sizes = read_average(args.checkpoint, None if other is None else Path(other), float(share))
     model = export(net)
     print(f"float32: within {compare(net, model, sizes):.1e} of the checkpoint")
     if args.int8:

@@ -117,7 +117,7 @@ class TotalVariationLoss:
     """Mean squared difference of neighbouring pixels; not in the papers, it keeps single-pixel noise down.
 
     Differences of colour count `CHROMA` times those of light: paintings have few of them, and the networks see them
-    badly, so that without it pale strokes get coloured seams.
+    badly, so that without it pale strokes get more coloured seams.
     """
 
     def __init__(self, guide: Tensor | None = None) -> None:

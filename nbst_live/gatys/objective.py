@@ -38,7 +38,7 @@ class Objective:
 
     Pooling leaves the network nearly blind to patterns that repeat with its strides, and the optimiser fills the blind
     spots with a lattice. So the picture is moved a few pixels from step to step, and plate and guide with it, which
-    leaves no pattern unseen (the jitter of Mordvintsev et al., "Inceptionism", 2015); not with `jitter` off.
+    leaves fewer patterns unseen (the jitter of Mordvintsev et al., "Inceptionism", 2015); not with `jitter` off.
 
     Args:
         features: the network.
