@@ -35,18 +35,21 @@ CLEAN = 0.05
 Plane = npt.NDArray[np.float32]
 
 
-def local_means(small: Picture, sure: Matte) -> Plane:
-    """The mean colour around each pixel, float32, of those where `sure` is 255; 0 far off. At half the size of `small`
-    (h, w, 3) and `sure` (h, w).
+def local_means(small: Picture, sure: Matte) -> list[Plane]:
+    """The mean colour around each pixel of those where `sure` is 255, three planes (h, w) float32; 0 far off. `small`
+    is (h, w, 3) and `sure` (h, w).
     """
-    half = max(1, sure.shape[1] // 2), max(1, sure.shape[0] // 2)
-    weight = cv2.resize(sure, half, interpolation=cv2.INTER_NEAREST) * np.float32(1 / 255)
-    total = np.dstack([cv2.resize(small, half, interpolation=cv2.INTER_NEAREST) * weight[..., None], weight])
-    far, near = cv2.blur(total, FAR), cv2.blur(total, NEAR)
-    few = np.float32(0.01)
-    far *= few / (far[..., 3:] + np.float32(1e-4))
-    near += far
-    return np.asarray(near[..., :3] / (near[..., 3:] - far[..., 3:] + few), np.float32)
+    size = sure.shape[::-1]
+    half = max(1, size[0] // 2), max(1, size[1] // 2)
+    weight = cv2.resize(sure, half, interpolation=cv2.INTER_NEAREST)
+    colours = cv2.copyTo(cv2.resize(small, half, interpolation=cv2.INTER_NEAREST), weight)
+    total = cv2.merge([colours, weight])
+    far, near = (cv2.split(cv2.boxFilter(total, cv2.CV_32F, window)) for window in (FAR, NEAR))
+    few = np.float32(255 * 0.01)
+    share = few / (far[3] + np.float32(255 * 1e-4))
+    scale = np.float32(255) / (near[3] + few)
+    means = [(n + f * share) * scale for n, f in zip(near[:3], far[:3], strict=True)]
+    return [np.asarray(cv2.resize(mean, size, interpolation=cv2.INTER_LINEAR), np.float32) for mean in means]
 
 
 def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind: Plane, known: Plane) -> Plane:
@@ -56,23 +59,31 @@ def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind
     where B is the plate's and 0 where it is not.
     """
     difference, axis = seen - behind, person - behind
+    along, length, apart = _dot(difference, axis), _dot(axis, axis), _dot(difference, difference)
     certainty = np.square(2 * network - 1)
-    trust = np.float32(TRUST) * (UNSEEN - np.float32(UNSEEN - 1) * known) * (1 + np.float32(CERTAIN) * certainty)
-    alpha = (_dot(difference, axis) + trust * prior) / (_dot(axis, axis) + trust)
-    rest = difference - np.clip(alpha, 0, 1) * axis
-    off = _dot(rest, rest)
+    trust = (np.float32(TRUST * UNSEEN) - np.float32(TRUST * (UNSEEN - 1)) * known) * (
+        1 + np.float32(CERTAIN) * certainty
+    )
+    alpha = (along + trust * prior) / (length + trust)
+    on_line = np.clip(alpha, 0, 1)
+    off = np.maximum(apart + on_line * (on_line * length - 2 * along), 0)
     stray = known * off / (off + np.float32(OFF_LINE))
-    apart = np.minimum(_dot(difference, difference) * np.float32(1 / NOT_ROOM), network * np.float32(SOMEBODY))
-    alpha += stray * (np.maximum(prior, np.minimum(apart, 1)) - alpha)
+    somebody = np.minimum(np.minimum(apart * np.float32(1 / NOT_ROOM), network * np.float32(SOMEBODY)), 1)
+    alpha += stray * (np.maximum(prior, somebody) - alpha)
     return np.clip((alpha - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
 
 
 def solve_colours(seen: Plane, alpha: Plane, person: Plane, behind: Plane) -> Plane:
     """F (3, N) in 0..255 of the colours `seen`, whose alpha is known; where that is 1 it is `seen`."""
-    left_over = seen - alpha * person - (1 - alpha) * behind
-    gain = alpha / (alpha * alpha + np.float32(CLEAN) * (1 - alpha))
-    return np.clip(person + gain * left_over, 0, 255)
+    left_over = seen - behind
+    left_over -= alpha * (person - behind)
+    left_over *= alpha / (alpha * alpha + np.float32(CLEAN) * (1 - alpha))
+    left_over += person
+    return np.clip(left_over, 0, 255, out=left_over)
 
 
 def _dot(one: Plane, other: Plane) -> Plane:
-    return np.asarray((one * other).sum(axis=0), np.float32)
+    total = one[0] * other[0]
+    for a, b in zip(one[1:], other[1:], strict=True):
+        total += a * b
+    return total
