@@ -26,9 +26,9 @@ class Flow:
         return np.asarray(self._search.calc(now, before, None), np.float32)
 
 
-def fetch(plane: npt.NDArray[np.generic], flow: Plane) -> Plane:
-    """What was at the places that a flow points to, of the flow's size; `plane` is (h, w) or (h, w, c)."""
+def fetch(flow: Plane, *planes: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
+    """What was at the places that a flow (h, w, 2) points to, in each of some planes (h, w) or (h, w, c)."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return [np.asarray(cv2.remap(p, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)) for p in planes]
