@@ -114,7 +114,7 @@ class Masker(Closing, Protocol):
     provider: str
 
     def mask(self, picture: Picture) -> Alpha:
-        """Alpha at the network's size, valid until the next call. Raises MaskError."""
+        """Alpha at the network's size, the caller's to keep. Raises MaskError."""
         ...
 
 

@@ -19,7 +19,7 @@ from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room
 
 LOW, HIGH = 0.12, 0.9
 """Alpha below LOW becomes 0 and above HIGH becomes 1: no veil of the room, no ghost of the backdrop in the person."""
-REACH = np.ones((5, 5), np.uint8)
+REACH = np.ones((3, 3), np.uint8)
 """How far, in network pixels, the edge reaches into what the network is sure of."""
 LUMA = np.array([0.114, 0.587, 0.299], np.float32) / np.float32(255)
 LIGHT = 0.5, 2.0
