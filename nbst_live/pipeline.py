@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
+import cv2
 
 from nbst_live.closing import Closable
 from nbst_live.composite import Compositor
@@ -100,7 +100,7 @@ class Pipeline:
         with stage("matte"):
             cutout = self._refiner.refine(self._people.keep(alpha), frame.picture, self._backdrop.room())
             self.matte = cutout.matte
-        self.counts.with_person += bool(np.count_nonzero(self.matte) > PERSON_SHARE * self.matte.size)
+        self.counts.with_person += bool(cv2.countNonZero(self.matte) > PERSON_SHARE * self.matte.size)
         if self.panic:
             return backdrop
         with stage("composite"):

@@ -60,5 +60,5 @@ def test_local_means_are_those_of_the_sure_side_alone():
     small[:, :40], small[:, 40:] = (10, 20, 30), (200, 210, 220)
     sure = np.zeros((60, 80), np.uint8)
     sure[:, :35] = 255
-    for found, colour in zip(local_means(small, sure), (10, 20, 30), strict=True):
-        assert np.abs(found[:, :44] - colour).max() < 1
+    found = local_means(small, sure)[:, :44, :3]
+    assert np.abs(found - (10, 20, 30)).max() < 1

@@ -35,9 +35,9 @@ CLEAN = 0.05
 Plane = npt.NDArray[np.float32]
 
 
-def local_means(small: Picture, sure: Matte) -> list[Plane]:
-    """The mean colour around each pixel of those where `sure` is 255, three planes (h, w) float32; 0 far off. `small`
-    is (h, w, 3) and `sure` (h, w).
+def local_means(small: Picture, sure: Matte) -> Plane:
+    """The mean colour around each pixel of those where `sure` is 255, (h, w, 4) float32, the fourth of no meaning; 0
+    far off. `small` is (h, w, 3) and `sure` (h, w).
     """
     size = sure.shape[::-1]
     half = max(1, size[0] // 2), max(1, size[1] // 2)
@@ -48,8 +48,8 @@ def local_means(small: Picture, sure: Matte) -> list[Plane]:
     few = np.float32(255 * 0.01)
     share = few / (far[3] + np.float32(255 * 1e-4))
     scale = np.float32(255) / (near[3] + few)
-    means = [(n + f * share) * scale for n, f in zip(near[:3], far[:3], strict=True)]
-    return [np.asarray(cv2.resize(mean, size, interpolation=cv2.INTER_LINEAR), np.float32) for mean in means]
+    means = [(n + f * share) * scale for n, f in zip(near, far, strict=True)]
+    return np.asarray(cv2.resize(cv2.merge(means), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind: Plane, known: Plane) -> Plane:

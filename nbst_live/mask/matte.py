@@ -52,7 +52,7 @@ class MatteRefiner:
         self._mattes.reverse()
         edge = Pixels.between(sure, self._mattes[0])
         slope, offset, hold, network = edge.sample(*linear_model(grey * np.float32(1 / 255), alpha), keep, alpha)
-        person, behind = (edge.sample(*local_means(small, side)) for side in sure)
+        person, behind = (edge.sample_four(local_means(small, side), 3) for side in sure)
         seen = edge.pick(picture)
         known = self._put_room(behind, edge, room, small, sure[1])
         prior = np.clip((slope * (LUMA @ seen) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)

@@ -34,10 +34,13 @@ class Pixels:
     def between(cls, sure: Sure, matte: Matte) -> Self:
         """Those that are neither person nor room; writes 255 and 0 into the matte where they are."""
         person, room = sure
-        _enlarge((person & (255 - OPEN)) | (OPEN & ~room), matte)
-        where = np.flatnonzero(matte == OPEN)
         (height, width), (rows, columns) = matte.shape, person.shape
         scale = width / columns, height / rows
+        levels = (person & (255 - OPEN)) | (OPEN & ~room)
+        wide = cv2.resize(levels, (width, rows), interpolation=cv2.INTER_NEAREST)
+        lines = np.arange(height) * rows // height
+        np.take(wide, lines, axis=0, out=matte, mode="clip")
+        where = np.flatnonzero(matte == OPEN)
         x, y = (np.zeros((-(-len(where) // ROW), ROW), np.float32) for _ in range(2))
         line = where.astype(np.int32) // np.int32(width)
         y.reshape(-1)[: len(where)] = line
@@ -56,8 +59,11 @@ class Pixels:
     def sample(self, *planes: Plane) -> Plane:
         """Up to four planes (h, w) float32 of the network's size at these pixels, (c, N), bilinear."""
         # Four channels are sampled three times faster than two or three.
-        four = cv2.merge([*planes, *[planes[0]] * (4 - len(planes))])
-        found = _remap(four, self.x, self.y).reshape(-1, 4)[: len(self.where), : len(planes)]
+        return self.sample_four(cv2.merge([*planes, *[planes[0]] * (4 - len(planes))]), len(planes))
+
+    def sample_four(self, plane: Plane, first: int) -> Plane:
+        """The `first` so many of the four channels of a plane (h, w, 4) at these pixels, likewise."""
+        found = _remap(plane, self.x, self.y).reshape(-1, 4)[: len(self.where), :first]
         return np.ascontiguousarray(found.T, np.float32)
 
     def fetch(self, matte: Matte, flow: Plane) -> Plane:
@@ -78,10 +84,3 @@ def _remap(plane: npt.NDArray[np.generic], x: Plane, y: Plane) -> npt.NDArray[np
     if not x.size:
         return np.zeros((0, ROW, *plane.shape[2:]), plane.dtype)
     return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-
-
-def _enlarge(levels: Matte, out: Matte) -> None:
-    """Nearest neighbours: columns by OpenCV, rows by copies of whole ones, which is much faster."""
-    wide = cv2.resize(levels, (out.shape[1], levels.shape[0]), interpolation=cv2.INTER_NEAREST)
-    rows = np.arange(out.shape[0]) * levels.shape[0] // out.shape[0]
-    np.take(wide, rows, axis=0, out=out, mode="clip")
