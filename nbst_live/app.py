@@ -205,8 +205,8 @@ def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverS
 
 
 def live_threads(settings: Settings) -> int:
-    """Threads of the mask and of OpenCV."""
-    return settings.threads or min(MAX_THREADS, os.cpu_count() or 1)
+    """Threads of the mask and of OpenCV, half of the cores each: they work at the same time (masked.py)."""
+    return settings.threads or min(MAX_THREADS, max(1, (os.cpu_count() or 1) // 2))
 
 
 def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool, sound: bool = True) -> Recorder:

@@ -140,7 +140,7 @@ class Settings:
         None,
         number(1, 256, whole=True),
         "N",
-        "threads of the live part (default: the machine's cores, at most 4)",
+        "threads of each half of the live part, the mask and the rest (default: half of the cores, at most 4)",
         "machine",
     )
     mask_model: str = _setting(

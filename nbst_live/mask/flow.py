@@ -1,5 +1,7 @@
 """Movement between two frames, at the network's size: dense inverse search (Kroeger et al. 2016)."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +28,7 @@ class Flow:
         return np.asarray(self._search.calc(now, before, None), np.float32)
 
 
-def fetch(flow: Plane, *planes: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
+def fetch(flow: Plane, *planes: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     """What was at the places that a flow (h, w, 2) points to, in each of some planes (h, w) or (h, w, c)."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)

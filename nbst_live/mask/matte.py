@@ -94,8 +94,8 @@ class MatteRefiner:
         light = np.clip((now + 1) / (then + 1), *LIGHT)
         *colours, known = edge.pick(self._room_known)
         known *= np.float32(1 / 255)
-        for channel, colour, gain in zip(behind, colours, light, strict=True):
-            channel += known * (np.minimum(colour * gain, 255) - channel)
+        for channel, (colour, gain) in enumerate(zip(colours, light, strict=True)):
+            behind[channel] += known * (np.minimum(colour * gain, 255) - behind[channel])
         return known
 
 

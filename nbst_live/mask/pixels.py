@@ -41,14 +41,8 @@ class Pixels:
         lines = np.arange(height) * rows // height
         np.take(wide, lines, axis=0, out=matte, mode="clip")
         where = np.flatnonzero(matte == OPEN)
-        x, y = (np.zeros((-(-len(where) // ROW), ROW), np.float32) for _ in range(2))
         line = where.astype(np.int32) // np.int32(width)
-        y.reshape(-1)[: len(where)] = line
-        x.reshape(-1)[: len(where)] = where - line * width
-        for place, ratio in zip((x, y), scale, strict=True):
-            place += np.float32(0.5)
-            place *= np.float32(1 / ratio)
-            place -= np.float32(0.5)
+        x, y = _scaled(_rows(where - line * width), 1 / scale[0]), _scaled(_rows(line), 1 / scale[1])
         return cls(where, x, y, scale)
 
     def pick(self, picture: Picture) -> Plane:
@@ -70,14 +64,25 @@ class Pixels:
         """A matte of the full size at the places that a flow (2, N), x and y in pixels of the network's size, points to
         from these pixels; (N,) float32 in 0..255, bilinear.
         """
-        count = len(self.where)
-        places = [self.x.copy(), self.y.copy()]
-        for place, step, ratio in zip(places, flow, self.scale, strict=True):
-            place.reshape(-1)[:count] += step
-            place += np.float32(0.5)
-            place *= np.float32(ratio)
-            place -= np.float32(0.5)
-        return _remap(matte, *places).reshape(-1)[:count].astype(np.float32)
+        x, y = (
+            _scaled(_rows(step) + place, ratio)
+            for step, place, ratio in zip(flow, (self.x, self.y), self.scale, strict=True)
+        )
+        return _remap(matte, x, y).reshape(-1)[: len(self.where)].astype(np.float32)
+
+
+def _rows(values: npt.NDArray[np.generic]) -> Plane:
+    """A list as a picture of rows of ROW."""
+    rows = np.zeros((-(-len(values) // ROW), ROW), np.float32)
+    rows.reshape(-1)[: len(values)] = values
+    return rows
+
+
+def _scaled(places: Plane, ratio: float) -> Plane:
+    """Places of pixels' centres in a picture `ratio` times as large; changes and returns the array."""
+    places *= np.float32(ratio)
+    places += np.float32((ratio - 1) / 2)
+    return places
 
 
 def _remap(plane: npt.NDArray[np.generic], x: Plane, y: Plane) -> npt.NDArray[np.generic]:
