@@ -9,18 +9,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.mask.edge import local_means, solve_alpha, solve_colours
+from nbst_live.mask.edge import distance, heed_room, local_means, otherness, solve_alpha, solve_colours
 from nbst_live.mask.guided import linear_model
 from nbst_live.mask.pixels import Pixels, Plane, Sure
 from nbst_live.mask.regions import tidy
 from nbst_live.mask.shrink import shrink
-from nbst_live.mask.steady import Steadiness
+from nbst_live.mask.steady import HOLD, Steadiness
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room
 
 LOW, HIGH = 0.12, 0.9
 """Alpha below LOW becomes 0 and above HIGH becomes 1: no veil of the room, no ghost of the backdrop in the person."""
 REACH = np.ones((3, 3), np.uint8)
 """How far, in network pixels, the edge reaches into what the network is sure of."""
+HELD = 0.65
+"""How much less than the network's alpha the settled one is held over time: it flickers less by itself."""
+STILL = 0.5
+"""Share of HOLD from which a pixel counts as standing still, so that its motion is no mixture."""
+NEIGHBOURS = np.ones((3, 3), np.uint8)
 LUMA = np.array([0.114, 0.587, 0.299], np.float32) / np.float32(255)
 LIGHT = 0.5, 2.0
 """Least and most that the light may have changed since the plate was gathered."""
@@ -57,24 +62,35 @@ class MatteRefiner:
         known = self._put_room(behind, edge, room, small, sure[1])
         prior = np.clip((slope * (LUMA @ seen) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
         solved = solve_alpha(seen, prior, network, person, behind, known)
-        levels = self._settle(solved, edge, sure, hold, flow)
-        mixed = np.flatnonzero(levels - np.uint8(1) < np.uint8(254))
-        mixed_alpha = levels[mixed] * np.float32(1 / 255)
+        away = distance(seen, behind)
+        still = np.minimum(hold * np.float32(1 / (STILL * HOLD)), 1)
+        heed_room(solved, away, network, known, still * self._inner(otherness(away, known), edge))
+        mixed, levels = self._settle(solved, edge, sure, hold, flow)
         seen, person, behind = (colours.take(mixed, axis=1) for colours in (seen, person, behind))
-        colours = solve_colours(seen, mixed_alpha, person, behind)
-        return Cutout(self._mattes[0], edge.where[mixed], mixed_alpha, colours)
+        return Cutout(self._mattes[0], edge.where[mixed], levels, solve_colours(seen, levels, person, behind))
 
-    def _settle(self, solved: Plane, edge: Pixels, sure: Sure, hold: Plane, flow: Plane) -> Matte:
-        """Puts alpha (N,) into the matte, within the bounds of what is sure and steadied; as levels 0..255, (N,)."""
+    def _inner(self, other: Plane, edge: Pixels) -> Plane:
+        """The least of a share (N,) in [0, 1] among each pixel and its eight neighbours, where the person's is 1."""
+        matte = self._mattes[0]
+        matte.reshape(-1)[edge.where] = (other * np.float32(255)).astype(np.uint8)
+        return cv2.erode(matte, NEIGHBOURS).reshape(-1).take(edge.where) * np.float32(1 / 255)
+
+    def _settle(
+        self, solved: Plane, edge: Pixels, sure: Sure, hold: Plane, flow: Plane
+    ) -> tuple[npt.NDArray[np.intp], Plane]:
+        """Puts alpha (N,) into the matte, within the bounds of what is sure and steadied. Which of the pixels are then
+        neither 0 nor 255, and their alpha.
+        """
         floor, ceiling, *moved = edge.sample(*_bounds(sure), *cv2.split(flow))
         np.minimum(np.maximum(solved, floor, out=solved), ceiling, out=solved)
         solved *= np.float32(255)
         matte, before = self._mattes
         if self._over_time:
-            solved += hold * (edge.fetch(before, np.stack(moved)) - solved)
-        levels = np.asarray((solved + np.float32(0.5)).astype(np.uint8))
+            solved += np.float32(HELD) * hold * (edge.fetch(before, np.stack(moved)) - solved)
+        levels = (solved + np.float32(0.5)).astype(np.uint8)
         matte.reshape(-1)[edge.where] = levels
-        return levels
+        mixed = np.flatnonzero(levels - np.uint8(1) < np.uint8(254))
+        return mixed, levels[mixed] * np.float32(1 / 255)
 
     def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
         if self._over_time:
