@@ -24,6 +24,7 @@ from nbst_live.controls import help_lines
 from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
 from nbst_live.mask.ahead import AheadMasker
+from nbst_live.mask.crf import CrfMasker
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
@@ -166,6 +167,12 @@ def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
     """The mask for live frames of (width, height), as late as `--latency` allows. Raises as `open_masker`."""
     masker = open_masker(settings, size, live=True)
     return AheadMasker(masker) if settings.latency == "low" else masker
+
+
+def open_still_masker(settings: Settings, size: tuple[int, int]) -> Masker:
+    """The mask for stills and for clips that are rendered, refined as `--refine` says. Raises as `open_masker`."""
+    masker = open_masker(settings, size, live=False)
+    return CrfMasker(masker) if settings.refine == "crf" else masker
 
 
 def open_pipeline(settings: Settings, masker: Masker, backdrop: Backdrop, size: tuple[int, int]) -> Pipeline:

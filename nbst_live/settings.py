@@ -17,6 +17,7 @@ PROVIDERS = ("auto", "tensorrt", "cuda", "directml", "coreml", "openvino", "cpu"
 DEVICES = ("cpu", "cuda", "mps")
 FEATURES = ("compact", "vgg19")
 LATENCIES = ("sync", "low")
+REFINEMENTS = ("guided", "crf")
 PRESETS = ("default", "paper-formula", "paper-code")
 
 
@@ -63,6 +64,14 @@ class Settings:
     )
     harmonize: bool = _setting(
         False, flag, None, "draw the colours of the person's edge slightly towards the painting's", "picture"
+    )
+    refine: str = _setting(
+        "guided",
+        choice(*REFINEMENTS),
+        "|".join(REFINEMENTS),
+        "what moves the mask of stills and rendered clips to the picture's edges: the guided filter alone, or first "
+        "DeepLab's fully connected CRF, which takes about half a second a picture",
+        "picture",
     )
     latency: str = _setting(
         "sync",

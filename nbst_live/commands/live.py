@@ -27,6 +27,11 @@ def run(settings: Settings) -> int:
     start_log(verbose=settings.verbose)
     if app.is_clip(settings) and settings.record is not None:
         return render.run(settings)
+    if settings.refine != "guided":
+        log.warning(
+            "--refine %s is too slow for live frames, which go without; it is for stills and rendered clips",
+            settings.refine,
+        )
     with app.open_live(settings) as live, ExitStack() as opened:
         steering = Steering(live, settings, opened.enter_context(TerminalKeys()))
         opened.callback(steering.status.clear)
