@@ -34,6 +34,9 @@ from nbst_live.mask.shrink import shrink
 REACH = 0.01
 SETS = ("portrait", "fashion")
 COLUMNS = ("edge error", "boundary F", "IoU", "milliseconds")
+HEAD = """# Guided filter and CRF
+
+Written by `scripts/eval_refine.py`, whose docstring says what the rows and columns are."""
 
 Way = Callable[[Alpha, Image], Alpha]
 
@@ -111,8 +114,7 @@ def main() -> None:
     text = "\n\n".join(parts)
     print(text)
     if args.out is not None:
-        head = "# Guided filter and CRF\n\nWritten by `scripts/eval_refine.py`, whose docstring says what each row and column is.\n\n"
-        args.out.write_text(f"{head}{text}\n", encoding="utf-8")
+        args.out.write_text(f"{HEAD}\n\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
