@@ -27,6 +27,8 @@ STILL = 0.5
 """Share of HOLD from which a pixel counts as standing still, so that its motion is no mixture."""
 NEIGHBOURS = np.ones((3, 3), np.uint8)
 LUMA = np.array([0.114, 0.587, 0.299], np.float32) / np.float32(255)
+SOFT = 0.008
+"""Reach of the soft border of the known room, as a share of the width."""
 LIGHT = 0.5, 2.0
 """Least and most that the light may have changed since the plate was gathered."""
 
@@ -103,8 +105,9 @@ class MatteRefiner:
             return np.zeros(len(edge.where), np.float32)
         if room is not self._room:
             self._room, size = room, small.shape[1::-1]
-            self._room_known = cv2.merge([room.picture, room.known])
-            self._small_room = cv2.resize(self._room_known, size, interpolation=cv2.INTER_NEAREST)
+            self._room_known = cv2.merge([room.picture, _softened(room.known)])
+            small_known = cv2.merge([room.picture, room.known])
+            self._small_room = cv2.resize(small_known, size, interpolation=cv2.INTER_NEAREST)
         both = cv2.bitwise_and(sure, self._small_room[..., 3])
         now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (small, self._small_room))
         light = np.clip((now + 1) / (then + 1), *LIGHT)
@@ -113,6 +116,12 @@ class MatteRefiner:
         for channel, (colour, gain) in enumerate(zip(colours, light, strict=True)):
             behind[channel] += known * (np.minimum(colour * gain, 255) - behind[channel])
         return known
+
+
+def _softened(known: Matte) -> Matte:
+    """Falls to 0 towards the border of what is known: a step there would show in alpha as blocks."""
+    width = 2 * round(SOFT * known.shape[1]) + 1
+    return np.asarray(cv2.convertScaleAbs(cv2.subtract(cv2.blur(known, (width, width)), 128), alpha=255 / 127))
 
 
 def _bounds(sure: Sure) -> list[Plane]:
