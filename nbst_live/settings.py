@@ -74,11 +74,26 @@ class Settings:
     mirror: bool = _setting(False, flag, None, "mirror the picture left to right", "picture")
     rotate: int = _setting(0, rotation, "DEG", "turn the picture clockwise by 0, 90, 180 or 270 degrees", "picture")
 
-    input: str = _setting("0", text, "CAMERA|CLIP", "a camera by number, device path or URL, or a clip file", "way")
-    size: tuple[int, int] = _setting(
-        (1280, 720), size, "WxH", "asked of the camera; sinks get what the camera gives, or a clip's own size", "way"
+    input: str = _setting(
+        "0", text, "CAMERA|CLIP", "a camera by number, device path, URL or (on Linux) name, or a clip file", "way"
     )
-    fps: float = _setting(30.0, number(1, 240), "N", "frames per second asked of the camera", "way")
+    size: tuple[int, int] = _setting(
+        (1280, 720),
+        size,
+        "WxH",
+        "asked of the camera; the virtual camera has it whatever the camera gives, other outputs get what comes",
+        "way",
+    )
+    fps: float = _setting(
+        30.0,
+        number(1, 240),
+        "N",
+        "frames per second asked of the camera; the virtual camera keeps exactly these",
+        "way",
+    )
+    lock: bool = _setting(
+        False, flag, None, "hold the camera's exposure, white balance and focus once they have settled", "way"
+    )
     record: Path | None = _setting(None, path, "OUT.mp4", "record to this file (.mp4, .mkv or .mov)", "way")
     preview: bool = _setting(False, flag, None, "open a window with the result", "way")
     virtual_camera: str | None = _setting(
@@ -89,6 +104,9 @@ class Settings:
         "way",
     )
     no_virtual_camera: bool = _setting(False, flag, None, "do not open a virtual camera", "way")
+    rest: bool = _setting(
+        False, flag, None, "let camera and mask sleep while no program reads the virtual camera (Linux)", "way"
+    )
 
     refresh: float = _setting(
         60.0, number(0, 86400), "SECONDS", "paint the room anew, from the last result, this often; 0: never", "solver"

@@ -53,6 +53,20 @@ def capabilities(descriptor: int) -> int:
     return (own if whole & _CAP_DEVICE_CAPS else whole) & (CAPTURE | OUTPUT)
 
 
+def permit(node: Path) -> str:
+    """What to do for the permission to use a node: a command stands between backticks."""
+    import grp
+
+    status = node.stat()
+    if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
+        return f"run `sudo chgrp video {node} && sudo chmod 660 {node}`, and say again what is wrong"
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = "video"
+    return f"run `sudo usermod -aG {group} $USER`, then log out and in again"
+
+
 def holders(node: str | Path, proc: Path = PROC) -> list[Holder]:
     """The other programs that have the node open, as far as this user may see: their own, root's everybody's."""
     return [Holder(pid, program(pid, proc)) for pid in open_nodes(proc).get(str(node), [])]

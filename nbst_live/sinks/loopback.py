@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbst_live.v4l2 import CAPTURE, OUTPUT, capabilities, holders, opened
+from nbst_live.v4l2 import CAPTURE, OUTPUT, capabilities, holders, opened, permit
 
 LABEL = "nbst-live"
 """The device that is taken where none is named."""
@@ -53,9 +53,9 @@ def is_loopback(path: str) -> bool:
 
 
 def make_ready(path: str) -> Trouble | None:
-    """Frees a device whose writer is gone, though programs may read it; what stands in the way of opening it, if any."""
+    """Frees a device whose writer is gone, though programs may read it; the trouble where it cannot be opened."""
     if os.access(path, os.F_OK) and not os.access(path, os.R_OK | os.W_OK):
-        return _no_permission(path)
+        return Trouble(f"no permission for {path}", permit(Path(path)))
     state = _state(path)
     if state == CAPTURE and _pictures_come(path):
         return Trouble(f"{path} is busy: another program writes to it, {_named(path)}", f"close that program, {_OTHER}")
@@ -112,19 +112,6 @@ def no_device() -> Trouble:
     return Trouble(
         "the kernel module v4l2loopback is not installed for this kernel", f"install {_PACKAGE}, then run `{LOAD}`"
     )
-
-
-def _no_permission(path: str) -> Trouble:
-    import grp
-
-    status = Path(path).stat()
-    if status.st_gid == 0 or not status.st_mode & 0o060 == 0o060:
-        return Trouble(f"no permission for {path}", f"run `sudo chgrp video {path} && sudo chmod 660 {path}`")
-    try:
-        group = grp.getgrgid(status.st_gid).gr_name
-    except KeyError:
-        group = "video"
-    return Trouble(f"no permission for {path}", f"run `sudo usermod -aG {group} $USER`, then log out and in again")
 
 
 def _state(path: str) -> int | None:

@@ -1,6 +1,5 @@
 """The virtual camera: other programs see the pictures as a webcam's."""
 
-import logging
 import sys
 from typing import Any
 
@@ -13,8 +12,6 @@ from nbst_live.sinks import loopback
 from nbst_live.sinks.i420 import Planes, planes_for, to_i420
 from nbst_live.sinks.steady import SteadyWriter
 from nbst_live.stages import Picture
-
-log = logging.getLogger(__name__)
 
 _WITHOUT = ", or go without with --no-virtual-camera"
 _OBS_IN_USE = "press Stop Virtual Camera in OBS, close other programs that feed its camera, then start again"
@@ -36,9 +33,9 @@ class VirtualCameraSink(Closable):
 
     `device` is a v4l2loopback device's path or label, elsewhere a camera's name as pyvirtualcam knows it. None takes
     the device labelled "nbst-live" and, where there is none, the first free one. The camera shows black until the
-    first picture, and the last picture again whenever none comes in time. A picture of another size is scaled to cover
+    first picture, and the last one again whenever none comes in time. A picture of another size is scaled to cover
     the camera's and cut at its centre. Raises SinkError, with what to do, when there is no such device or it cannot be
-    used.
+    used. `hidden` says why browsers will not list it, where that is so.
     """
 
     def __init__(self, width: int, height: int, fps: float, device: str | None = None) -> None:
@@ -48,6 +45,8 @@ class VirtualCameraSink(Closable):
         self._camera: Any = _open(self._width, self._height, fps, _choose(device))
         self.device: str = self._camera.device
         self.name = f"virtual camera {self.device}"
+        # v4l2loopback says what programs will see once a picture is there.
+        self.hidden = loopback.hidden_from_browsers(self.device) if loopback.is_loopback(self.device) else None
         self._writer = SteadyWriter(lambda: planes_for(width, height), self._camera.send, fps)
         self._writer.put(_black)
 
@@ -112,7 +111,7 @@ def _choose(device: str | None) -> str | None:
 
 
 def _open(width: int, height: int, fps: float, device: str | None) -> Any:
-    """pyvirtualcam's camera, which shows black and runs at that size. Raises SinkError."""
+    """A camera of pyvirtualcam, which shows black and runs at that size. Raises SinkError."""
     try:
         import pyvirtualcam
     except ImportError as error:
@@ -127,23 +126,20 @@ def _open(width: int, height: int, fps: float, device: str | None) -> Any:
         camera.close()
         loopback.release(camera.device)
         raise SinkError(f"cannot use the virtual camera: {trouble}")
-    # From the first picture on v4l2loopback says what programs will see, and lists the camera for browsers.
     black = planes_for(width, height)
     _black(black)
     camera.send(black)
-    trouble = loopback.hidden_from_browsers(camera.device)
-    if trouble is not None:
-        log.warning("%s", trouble)
     return camera
 
 
 def _remedy(reasons: str) -> str:
     """What to do about an error of pyvirtualcam."""
-    if sys.platform == "linux":
+    system: str = sys.platform
+    if system == "linux":
         if "in use" in reasons or "busy" in reasons.lower():
             return "close the program that uses it, or choose another with --virtual-camera"
         return loopback.no_device().remedy + _WITHOUT
-    if sys.platform not in _OBS:
+    if system not in _OBS:
         return "this platform has no virtual camera: use --preview or --record" + _WITHOUT
-    started = "could not be started" in reasons or "Couldn't start" in reasons or "Stream" in reasons
-    return (_OBS_IN_USE if started else _OBS[sys.platform]) + _WITHOUT
+    fed = any(words in reasons for words in ("could not be started", "Couldn't start stream", "Stream not found"))
+    return (_OBS_IN_USE if fed else _OBS[system]) + _WITHOUT
