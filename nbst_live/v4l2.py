@@ -58,13 +58,15 @@ def permit(node: Path) -> str:
     import grp
 
     status = node.stat()
+    again = "then log out and in again"
     if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
-        return f"run `sudo chgrp video {node} && sudo chmod 660 {node}`, and say again what is wrong"
+        # No rule of udev has given the node to a group, as is usual.
+        return f"run `sudo chgrp video {node} && sudo chmod 660 {node} && sudo usermod -aG video $USER`, {again}"
     try:
         group = grp.getgrgid(status.st_gid).gr_name
     except KeyError:
         group = "video"
-    return f"run `sudo usermod -aG {group} $USER`, then log out and in again"
+    return f"run `sudo usermod -aG {group} $USER`, {again}"
 
 
 def holders(node: str | Path, proc: Path = PROC) -> list[Holder]:

@@ -97,8 +97,10 @@ def _choose(device: str | None) -> str | None:
     if device is None:
         named = named or [path for path, _ in known]
     elif not named and not device.startswith("/"):
-        listed = ", ".join(f"{path} ({label})" for path, label in known) or "none"
-        raise SinkError(f"there is no virtual camera labelled {device!r}; found {listed}; {_remedy('')}")
+        if not known:
+            raise SinkError(f"there is no virtual camera: {loopback.no_device()}{_WITHOUT}")
+        listed = ", ".join(f"{path} ({label})" for path, label in known)
+        raise SinkError(f"there is no virtual camera labelled {device!r}; choose one of {listed}")
     troubles = []
     for path in named:
         trouble = loopback.make_ready(path)
@@ -119,12 +121,15 @@ def _open(width: int, height: int, fps: float, device: str | None) -> Any:
     try:
         camera = pyvirtualcam.Camera(width, height, fps, fmt=pyvirtualcam.PixelFormat.I420, device=device)
     except RuntimeError as error:
+        if sys.platform == "linux" and not loopback.devices():
+            raise SinkError(f"there is no virtual camera: {loopback.no_device()}{_WITHOUT}") from error
         reasons = "; ".join(str(error).splitlines()) or "this platform has no backend"
         raise SinkError(f"cannot open virtual camera {device or '(any)'}: {reasons}; {_remedy(reasons)}") from error
-    trouble = loopback.after_opening(camera.device, width, height)
+    path: str = camera.device
+    trouble = loopback.after_opening(path, width, height)
     if trouble is not None:
         camera.close()
-        loopback.release(camera.device)
+        loopback.release(path)
         raise SinkError(f"cannot use the virtual camera: {trouble}")
     black = planes_for(width, height)
     _black(black)
@@ -136,9 +141,7 @@ def _remedy(reasons: str) -> str:
     """What to do about an error of pyvirtualcam."""
     system: str = sys.platform
     if system == "linux":
-        if "in use" in reasons or "busy" in reasons.lower():
-            return "close the program that uses it, or choose another with --virtual-camera"
-        return loopback.no_device().remedy + _WITHOUT
+        return "close the program that uses it, or choose another with --virtual-camera"
     if system not in _OBS:
         return "this platform has no virtual camera: use --preview or --record" + _WITHOUT
     fed = any(words in reasons for words in ("could not be started", "Couldn't start stream", "Stream not found"))
