@@ -1,7 +1,7 @@
 """Faults of the virtual camera: its readers and its device."""
 
 from faults import Outcome, check
-from faults.cameras import fed
+from faults.webcam import fed
 from faults.machine import FED, HEIGHT, PATIENCE, VIRTUAL, WIDTH, Reader, Session, gives_video, has_open, holds_for
 from faults.program import wait_until
 from faults.vm import vm_fault
