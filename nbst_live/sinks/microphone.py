@@ -35,13 +35,17 @@ WAITING_BLOCKS = 500
 """Blocks that wait for the encoder at most: ten seconds."""
 STEADYING = 0.01
 """Weight of a block's own time against that which its samples count to: the system hands blocks over unevenly."""
-JUMP_SECONDS = 0.1
+JUMP_SECONDS = 0.04
 """A block that is off by more follows a gap."""
-LOST_SECONDS = 1.0
+LOST_SECONDS = 3.0
 """A microphone that gave nothing for so long is lost."""
 WAIT_SECONDS = 0.3
 """How long the end of a file waits for the sound that is still on its way."""
+BELIEVED_SECONDS = 1.0
+"""How long ago a driver may say that it heard a block."""
 _AAC_FRAME = 1024
+_AT_ONCE = 0.03
+"""Seconds from which on sound that is off is not stretched but cut or filled with silence."""
 _STRETCH = RATE // 100
 """Samples a second by which the sound is stretched at most: a hundredth, which nobody hears."""
 
@@ -124,7 +128,7 @@ class Microphone(Closable):
         now = self._heard = time.monotonic()
         since = when.currentTime - when.inputBufferAdcTime
         # Some drivers give no times.
-        heard = now - (since if 0 < since < LOST_SECONDS else count / self.rate)
+        heard = now - (since if 0 < since < BELIEVED_SECONDS else count / self.rate)
         self._blocks.append(Block(self._clock.note(heard - self._clock_start, count), samples.copy()))
 
     def _look_whether_lost(self) -> None:
@@ -189,7 +193,7 @@ def _stretching(rate: int, layout: str) -> av.filter.Graph:
     graph = av.filter.Graph()
     graph.link_nodes(
         graph.add_abuffer(sample_rate=rate, format="s16", layout=layout, time_base=Fraction(1, rate)),
-        graph.add("aresample", f"sample_rate={RATE}:async={_STRETCH}:first_pts=0"),
+        graph.add("aresample", f"sample_rate={RATE}:async={_STRETCH}:min_hard_comp={_AT_ONCE}:first_pts=0"),
         graph.add("aformat", f"sample_fmts=fltp:channel_layouts={layout}"),
         graph.add("asetnsamples", f"n={_AAC_FRAME}:p=0"),
         graph.add("abuffersink"),
