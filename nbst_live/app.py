@@ -35,9 +35,10 @@ from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.settings import Settings
 from nbst_live.sinks.local_view import LocalView
 from nbst_live.sinks.loopback import is_loopback
+from nbst_live.sinks.microphone import Microphone
 from nbst_live.sinks.preview import PreviewSink
 from nbst_live.sinks.readers import Readers
-from nbst_live.sinks.recorder import Recorder
+from nbst_live.sinks.recorder import How, Recorder
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
 from nbst_live.stages import Backdrop, Masker, Sink, Source, SourceInfo
 
@@ -228,10 +229,21 @@ def live_threads(settings: Settings) -> int:
 
 
 def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool, sound: bool = True) -> Recorder:
-    """A recording of this source's pictures; with `sound`, a clip's own comes along. Raises SinkError."""
+    """A recording of this source's pictures; with `sound`, a clip's own comes along, and beside a camera the microphone
+    that the settings name does. Raises SinkError.
+    """
     info = source.info
     audio = typed(settings.input) if sound and is_clip(settings) else None
-    return Recorder(path, info.width, info.height, info.fps, live=live, audio_from=audio)
+    if settings.audio is not None and not info.live:
+        raise InputError("--audio records a microphone beside a camera; a clip's own sound is carried over without it")
+    how = How(encoder=settings.encoder, times=settings.record_times, split=settings.record_split)
+    with ExitStack() as opened:
+        microphone = opened.enter_context(Microphone(settings.audio, info.began)) if settings.audio else None
+        recorder = Recorder(
+            path, info.width, info.height, info.fps, live=live, audio_from=audio, microphone=microphone, how=how
+        )
+        opened.pop_all()
+    return recorder
 
 
 def open_sinks(settings: Settings, source: Source, *, live: bool) -> list[Sink]:

@@ -34,7 +34,8 @@ class FakeSource(Closable):
         self._stalls, self._breaks_at = stalls, breaks_at
         self._reads = self._index = 0
         height, width = self._picture(0).shape[:2]
-        self.info = SourceInfo("fake", width, height, fps, live, None if live else self._frames)
+        count = None if live else self._frames
+        self.info = SourceInfo("fake", width, height, fps, live, count, began=clock.monotonic())
         self.dropped = 0
         self.closings = 0
 

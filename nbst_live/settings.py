@@ -11,12 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from nbst_live.errors import SettingError
-from nbst_live.parsing import People, choice, flag, layer, listed, number, path, people, rotation, size, text, weights
+from nbst_live.parsing import (
+    People,
+    Split,
+    choice,
+    flag,
+    layer,
+    listed,
+    number,
+    path,
+    people,
+    rotation,
+    size,
+    split,
+    text,
+    weights,
+)
 
 PROVIDERS = ("auto", "tensorrt", "cuda", "directml", "coreml", "openvino", "cpu")
 DEVICES = ("cpu", "cuda", "mps")
 FEATURES = ("compact", "vgg19")
 LATENCIES = ("sync", "low")
+ENCODERS = ("auto", "x264", "nvenc", "qsv", "videotoolbox", "amf", "mf")
+RECORD_TIMES = ("true", "constant")
 PRESETS = ("default", "paper-formula", "paper-code")
 
 
@@ -95,6 +112,31 @@ class Settings:
         False, flag, None, "hold the camera's exposure, white balance and focus once they have settled", "way"
     )
     record: Path | None = _setting(None, path, "OUT.mp4", "record to this file (.mp4, .mkv or .mov)", "way")
+    audio: str | None = _setting(
+        None,
+        text,
+        "DEVICE",
+        "record this microphone too, by its number or a part of its name, or `default` (needs the extra `sound`)",
+        "way",
+    )
+    record_times: str = _setting(
+        "true",
+        choice(*RECORD_TIMES),
+        "|".join(RECORD_TIMES),
+        "true: each picture is shown from the moment it was taken; constant: at even steps of the source's rate, "
+        "pictures repeated or left out, as some editors want it",
+        "way",
+    )
+    record_split: Split | None = _setting(
+        None, split, "TIME|SIZE", "go on in a new file, OUT-002.mp4 and so on, after a time or size: 30m, 2GB", "way"
+    )
+    encoder: str = _setting(
+        "auto",
+        choice(*ENCODERS),
+        "|".join(ENCODERS),
+        "who encodes recordings; auto is, live, the graphics card where that works, else x264",
+        "way",
+    )
     preview: bool = _setting(False, flag, None, "open a window with the result", "way")
     virtual_camera: str | None = _setting(
         None,

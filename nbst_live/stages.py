@@ -40,7 +40,8 @@ class SourceInfo:
     """What a source really gives: size in pixels after rotation, frames per second, and how many frames (clips only).
 
     `live` is true for cameras: the newest frame wins, others are dropped. A clip never drops a frame.
-    `detail` is one line for people: device, pixel format.
+    `detail` is one line for people: device, pixel format. `began` is, of a live source, the `time.monotonic()` of its
+    clock's 0.
     """
 
     name: str
@@ -50,6 +51,7 @@ class SourceInfo:
     live: bool
     frames: int | None = None
     detail: str = ""
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

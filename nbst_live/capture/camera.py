@@ -258,4 +258,4 @@ class CameraSource(Closable):
         fps = fps if 0 < fps <= 1000 else self._fps
         shape = (round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
         detail = f"{fourcc_name(capture)} {shape[0]}x{shape[1]} at {fps:g}".strip()
-        return SourceInfo(self._name, width, height, fps, live=True, detail=detail)
+        return SourceInfo(self._name, width, height, fps, live=True, detail=detail, began=self._first_captured)

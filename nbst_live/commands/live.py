@@ -96,10 +96,6 @@ class Steering:
         except NbstError as error:
             log.warning("%s", error)
 
-    @property
-    def _recording(self) -> bool:
-        return any(isinstance(sink, Recorder) for sink in self._live.outputs.sinks)
-
     def _toggle_recording(self) -> None:
         sinks = self._live.outputs.sinks
         try:
@@ -139,7 +135,9 @@ class Steering:
 
     def _solver(self) -> str:
         flags = " PANIC" if self._live.pipeline.panic else ""
-        flags += " REC" if self._recording else ""
+        for sink in self._live.outputs.sinks:
+            if isinstance(sink, Recorder):
+                flags += " REC" + (f" ({sink.dropped} left out)" if sink.dropped else "")
         return solver_line(self._live.backdrop.state) + flags
 
 
