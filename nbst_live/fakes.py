@@ -61,15 +61,20 @@ class FakeCamera:
     """A camera as OpenCV shows it, that misbehaves as it is told to while it is open; give `open` for `open_capture`.
 
     `way` is "good", "broken" (every picture is refused), "silent" (reads wait `patience` seconds, then fail) or "gone"
-    (reads fail at once, and it cannot be opened). It gives `picture` at `fps`, from `delay` seconds after each opening
-    on. `controls` holds the properties that it has and their values; `set` changes those alone.
+    (reads fail at once, and it cannot be opened). After `hang` it is silent until it is opened anew. It gives `picture`
+    at `fps`, from `delay` seconds after each opening on. `controls` holds the properties that it has and their values;
+    `set` changes those alone.
     """
 
     def __init__(self, picture: Picture, fps: float = 30.0, delay: float = 0.0, patience: float = 1.0) -> None:
         self.picture, self.fps, self.delay, self.patience = picture, fps, delay, patience
         self.way = "good"
         self.openings = self.releases = 0
+        self.hung = 0
         self.controls: dict[int, float] = {}
+
+    def hang(self) -> None:
+        self.hung = self.openings
 
     def open(self, *_: object) -> "FakeCapture | None":
         if self.way == "gone":
@@ -82,14 +87,14 @@ class FakeCapture:
     """One opening of a FakeCamera: the part of cv2.VideoCapture that a camera needs."""
 
     def __init__(self, camera: FakeCamera) -> None:
-        self._camera = camera
+        self._camera, self._number = camera, camera.openings
         self._due = clock.monotonic() + camera.delay
 
     def read(self) -> tuple[bool, Picture | None]:
         camera = self._camera
         if camera.way == "gone":
             return False, None
-        if camera.way == "silent":
+        if camera.way == "silent" or self._number <= camera.hung:
             clock.sleep(camera.patience)
             return False, None
         clock.sleep(max(0.0, self._due - clock.monotonic()))

@@ -214,7 +214,7 @@ class CameraSource(Closable):
             self._missed = time.monotonic()
             log.warning(
                 "camera %s gives no pictures: %s; the backdrop alone is shown until it does",
-                self._name, devices.why_not(self._spec),
+                self._name, devices.why_gone(self._spec),
             )  # fmt: skip
 
     def _found(self) -> None:

@@ -139,6 +139,13 @@ def why_not(spec: str) -> str:
     )
 
 
+def why_gone(spec: str) -> str:
+    """Why a camera that was in use gives no pictures any more, and what is done, in one line."""
+    if not _LINUX or not is_local(spec) or not is_there(spec):
+        return why_not(spec)
+    return in_the_way(spec) or f"{_node(spec)} is there, but what comes is broken or nothing; it is being opened anew"
+
+
 def in_the_way(spec: str) -> str:
     """Why a local camera that is there cannot be used now, and what to do, in one line; "" when nothing is known."""
     if not _LINUX:

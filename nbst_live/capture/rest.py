@@ -13,9 +13,9 @@ REST_AFTER = 10.0
 """Seconds without a watcher before the camera sleeps: changing from one program or page to another is no reason to."""
 LOOK_EVERY = 0.5
 """Seconds between two looks for a watcher while awake."""
-CHECK_EVERY = 0.05
+CHECK_EVERY = 0.03
 """The same while asleep."""
-STAYS = 0.15
+STAYS = 0.1
 """Seconds that a watcher must stay to wake the camera: a browser that lists cameras opens each for a moment."""
 
 

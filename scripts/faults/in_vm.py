@@ -1,4 +1,4 @@
-"""The faults of the emulated machine, some of them or all, injected by hand:
+"""The faults of the emulated machine, some of them or all, injected by hand.
 
     PYTHONPATH=scripts python -m faults.in_vm --vm VM --out DIR [NAME ...]
 
@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from faults import AREAS, vm
+from faults import vm
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    for area in AREAS:
+    for area in vm.AREAS:
         import_module(f"faults.{area}")
     if options.vm is None:
         return vm.inside(options.names)

@@ -16,9 +16,7 @@ import numpy as np
 
 from faults import check
 from faults.program import Program, wait_until
-from faults.vm import HEIGHT as HEIGHT
-from faults.vm import OUT, SCENE
-from faults.vm import WIDTH as WIDTH
+from faults.vm import HEIGHT, OUT, SCENE, WIDTH
 from nbst_live.backdrop.privacy import RAW_LEVELS, RAW_SHARE
 from nbst_live.closing import Closable
 from nbst_live.stages import Picture
@@ -131,10 +129,11 @@ class Reader(Closable):
 
     def more(self, what: str, count: int = 3) -> None:
         """Waits until so many more pictures are "taken", "live", or "hidden": taken but not live."""
-        hidden = lambda: self.taken - self.live  # noqa: E731 - two counts in one
-        counter = hidden if what == "hidden" else lambda: int(getattr(self, what))
-        before = counter()
-        wait_until(lambda: counter() >= before + count, f"{count} more {what} pictures", PATIENCE)
+        before = self._count(what)
+        wait_until(lambda: self._count(what) >= before + count, f"{count} more {what} pictures", PATIENCE)
+
+    def _count(self, what: str) -> int:
+        return {"taken": self.taken, "live": self.live, "hidden": self.taken - self.live}[what]
 
     def save(self, name: str) -> None:
         """Keeps the newest picture for people to look at."""

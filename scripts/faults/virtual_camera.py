@@ -1,10 +1,10 @@
 """Faults of the virtual camera: its readers and its device."""
 
 from faults import Outcome, check
-from faults.webcam import fed
-from faults.machine import FED, HEIGHT, PATIENCE, VIRTUAL, WIDTH, Reader, Session, gives_video, has_open, holds_for
+from faults.machine import FED, PATIENCE, VIRTUAL, Reader, Session, gives_video, has_open, holds_for
 from faults.program import wait_until
-from faults.vm import vm_fault
+from faults.vm import HEIGHT, WIDTH, vm_fault
+from faults.webcam import fed
 
 
 @vm_fault("nobody-reads", "`resting: no program reads the virtual camera`; the webcam's light goes out")

@@ -21,6 +21,8 @@ from nbst_live.capture.synthetic import SyntheticClip
 
 LIMIT = 3000.0
 """Seconds for the whole boot: it takes a third of that, on two idle cores."""
+AREAS = ("webcam", "virtual_camera", "advice")
+"""Modules of this package that hold such faults, in the order in which they are injected."""
 OUT = Path("/out")
 RESULTS, SCENE = "results.json", "scene.png"
 WIDTH, HEIGHT = 320, 180

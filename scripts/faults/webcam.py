@@ -1,4 +1,4 @@
-"""Faults of cameras: in the emulated machine for real, on this one by a camera that misbehaves, for the times."""
+"""Faults of real cameras, in the emulated machine; cameras.py has those whose times count."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -6,10 +6,8 @@ from functools import cache
 from faults import Outcome, check
 from faults.machine import (
     FED,
-    HEIGHT,
     VIRTUAL,
     WEBCAM,
-    WIDTH,
     Feed,
     Reader,
     Session,
@@ -20,7 +18,7 @@ from faults.machine import (
     program,
     unplug,
 )  # fmt: skip
-from faults.vm import vm_fault
+from faults.vm import HEIGHT, WIDTH, vm_fault
 
 
 @vm_fault("webcam-busy", "`cannot open camera 0: /dev/video0 is busy: NAME (process N) uses it; close that program`")
@@ -53,7 +51,7 @@ def webcam_unplugged() -> Outcome:
 
 @dataclass(slots=True)
 class Fed:
-    """The program, resting when unread, with a camera that is fed from here; for several faults, one after the other."""
+    """The program, resting when unread, with a camera that is fed from here; for several faults in a row."""
 
     feed: Feed
     session: Session
