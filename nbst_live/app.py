@@ -149,8 +149,12 @@ def _resting(source: Source, outputs: Outputs) -> Source:
             "leave --rest away"
         )
     readers = Readers(camera.device)
-    # Whoever records or looks at the preview watches too.
-    return RestingSource(source, lambda: any(sink is not camera for sink in outputs.sinks) or readers.any())
+    return RestingSource(source, lambda: watched_by_others(outputs, camera) or readers.any())
+
+
+def watched_by_others(outputs: Outputs, camera: Sink) -> bool:
+    """Whether pictures go elsewhere too: who records or looks at the preview watches as well."""
+    return any(sink is not camera for sink in outputs.sinks)
 
 
 def open_masker(settings: Settings, size: tuple[int, int], *, live: bool) -> OnnxMasker:

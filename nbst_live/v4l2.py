@@ -57,8 +57,11 @@ def permit(node: Path) -> str:
     """What to do for the permission to use a node: a command stands between backticks."""
     import grp
 
-    status = node.stat()
     again = "then log out and in again"
+    try:
+        status = node.stat()
+    except OSError:
+        return "it has just gone: plug it in again"
     if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
         # No rule of udev has given the node to a group, as is usual.
         return f"run `sudo chgrp video {node} && sudo chmod 660 {node} && sudo usermod -aG video $USER`, {again}"

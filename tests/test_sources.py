@@ -461,6 +461,18 @@ class TestLocalCamera:
         assert sum("gives no pictures" in line and "the backdrop alone" in line for line in said) == 1
         assert sum("is back after" in line for line in said) == 1
 
+    def test_a_broken_jpeg_is_no_picture(self, fake: FakeCamera) -> None:
+        jpeg = np.frombuffer(jpeg_of(0), np.uint8)
+        with CameraSource("0", (64, 48)) as source:
+            for whole in (jpeg, jpeg[: len(jpeg) // 2], jpeg):
+                fake.picture = whole[None]  # as OpenCV hands the bytes out
+                if whole is jpeg:
+                    assert read_some(source, 2)[1].picture.shape == (48, 64, 3)
+                else:
+                    with pytest.raises(SourceStalled):
+                        read_until_stall(source)
+        assert fake.openings == 1
+
     def test_a_few_broken_pictures_are_left_out_and_nothing_is_opened_anew(self, fake: FakeCamera) -> None:
         with CameraSource("0", (64, 48)) as source:
             for _ in range(3):

@@ -136,6 +136,9 @@ class CameraSource(Closable):
             capture.set(cv2.CAP_PROP_FPS, self._fps)
             # One to fill while one is read; every further one would only add latency.
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
+            if devices.gives_bytes(fourcc_name(capture)):
+                # Of a broken JPEG OpenCV would give the picture before it, and say that all is well.
+                capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
         return capture
 
     def _keep_taking(self, stopping: threading.Event) -> None:
@@ -201,6 +204,8 @@ class CameraSource(Closable):
             ok, picture = capture.read()
         except cv2.error:  # a JPEG whose head is broken
             return None
+        if ok and picture is not None and picture.ndim == 2 and picture.shape[0] == 1:
+            picture = cv2.imdecode(picture.reshape(-1), cv2.IMREAD_COLOR)
         return picture if ok and picture is not None and picture.ndim == 3 else None
 
     def _fitted(self, picture: Picture) -> Picture:

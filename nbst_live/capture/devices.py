@@ -55,6 +55,11 @@ def opencv_target(spec: str) -> tuple[str | int, int]:
     return int(spec) if spec.isdecimal() else spec, backend
 
 
+def gives_bytes(pixel_format: str) -> bool:
+    """Whether OpenCV can hand out this format of a local camera as it comes: a JPEG on Linux."""
+    return _LINUX and pixel_format == "MJPG"
+
+
 def list_cameras() -> list[CameraDevice]:
     """The cameras that can be opened now, and on Linux also those that this user may not open."""
     if _LINUX:

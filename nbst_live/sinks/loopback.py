@@ -81,8 +81,11 @@ def after_opening(path: str, width: int, height: int) -> Trouble | None:
 
 
 def hidden_from_browsers(path: str) -> Trouble | None:
-    """Trouble when a device that is written to says that it gives and takes video: browsers do not list such a one."""
-    if _state(path) != CAPTURE | OUTPUT:
+    """Trouble when a device says, before anything is written, that it both gives and takes video.
+
+    Browsers do not list such a one. A program that still reads what another one wrote makes any device say so.
+    """
+    if _state(path) != CAPTURE | OUTPUT or holders(path):
         return None
     reason = f"{path} was made without exclusive_caps: browsers, and what is built on one, do not list it"
     return Trouble(reason, f"close the programs that use it, then make it anew with `{RELOAD}`")

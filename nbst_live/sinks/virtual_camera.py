@@ -9,7 +9,7 @@ import numpy as np
 from nbst_live.closing import Closable
 from nbst_live.errors import SinkError
 from nbst_live.sinks import loopback
-from nbst_live.sinks.i420 import Planes, planes_for, to_i420
+from nbst_live.sinks.i420 import planes_for, to_i420
 from nbst_live.sinks.steady import SteadyWriter
 from nbst_live.stages import Picture
 
@@ -32,8 +32,8 @@ class VirtualCameraSink(Closable):
     """A virtual camera of `width` x `height` pixels at exactly `fps`; an odd size is cut to the next even one.
 
     `device` is a v4l2loopback device's path or label, elsewhere a camera's name as pyvirtualcam knows it. None takes
-    the device labelled "nbst-live" and, where there is none, the first free one. The camera shows black until the
-    first picture, and the last one again whenever none comes in time. A picture of another size is scaled to cover
+    the device labelled "nbst-live" and, where there is none, the first free one. From the first picture on the camera
+    shows the last one again whenever none comes in time. A picture of another size is scaled to cover
     the camera's and cut at its centre. Raises SinkError, with what to do, when there is no such device or it cannot be
     used. `hidden` says why browsers will not list it, where that is so.
     """
@@ -45,10 +45,8 @@ class VirtualCameraSink(Closable):
         self._camera: Any = _open(self._width, self._height, fps, _choose(device))
         self.device: str = self._camera.device
         self.name = f"virtual camera {self.device}"
-        # v4l2loopback says what programs will see once a picture is there.
         self.hidden = loopback.hidden_from_browsers(self.device) if loopback.is_loopback(self.device) else None
         self._writer = SteadyWriter(lambda: planes_for(width, height), self._camera.send, fps)
-        self._writer.put(_black)
 
     @property
     def repeated(self) -> int:
@@ -82,12 +80,6 @@ class VirtualCameraSink(Closable):
         return cv2.resize(cut, (self._width, self._height), dst=self._scaled, interpolation=cv2.INTER_LINEAR)
 
 
-def _black(planes: Planes) -> None:
-    """BT.601 black: luma 16, no colour."""
-    planes[: planes.shape[0] // 3 * 2] = 16
-    planes[planes.shape[0] // 3 * 2 :] = 128
-
-
 def _choose(device: str | None) -> str | None:
     """The name to give to pyvirtualcam. Raises SinkError for a v4l2loopback device that cannot be used."""
     if sys.platform != "linux":
@@ -113,7 +105,7 @@ def _choose(device: str | None) -> str | None:
 
 
 def _open(width: int, height: int, fps: float, device: str | None) -> Any:
-    """A camera of pyvirtualcam, which shows black and runs at that size. Raises SinkError."""
+    """A camera of pyvirtualcam that runs at that size. Raises SinkError."""
     try:
         import pyvirtualcam
     except ImportError as error:
@@ -131,9 +123,6 @@ def _open(width: int, height: int, fps: float, device: str | None) -> Any:
         camera.close()
         loopback.release(path)
         raise SinkError(f"cannot use the virtual camera: {trouble}")
-    black = planes_for(width, height)
-    _black(black)
-    camera.send(black)
     return camera
 
 
