@@ -95,7 +95,7 @@ class SolverWorker(Closable):
         return self._number
 
     def poll(self) -> list[Message]:
-        """What the solver said since the last call; Failed when its process has ended. One that hangs is killed first."""
+        """What the solver said since the last call; Failed when its process has ended. One that hangs is killed."""
         if self._connection is None:
             return []
         messages: list[Message] = []

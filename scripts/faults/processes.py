@@ -52,14 +52,14 @@ def _solver_hit(
     with NetworkCamera() as camera:
         arguments = ("--input", camera.url, "--record", recording, "--no-virtual-camera", "--refresh", "2")
         with Program(*arguments, *SMALL_PAINTING) as program:
-            program.wait_for("solver: painted in", 120)
+            program.wait_for("solver: painted in", 240)
             solver = program.solver()
             wait_until(lambda: solver.cpu_percent(0.1) > 5, "the solver at work on a refresh")
             told, hit_at = len(program.lines), time.monotonic()
             hit(solver)
             program.wait_for(says, after=told)
             then(solver)
-            back = program.wait_for("solver: painted again", 120, after=told)
+            back = program.wait_for("solver: painted again", 240, after=told)
             _end(program, signal.SIGTERM)
     check(shared_memory() <= before, "no shared memory left behind")
     witness, times = watch_file(recording)
@@ -67,7 +67,7 @@ def _solver_hit(
 
 
 @fault(
-    "mask-session-lost", "`mask: the session is lost`, the backdrop alone, then `mask: it works again`", simulated=True
+    "mask-session-lost", "`mask: the session is lost`, the backdrop alone, then `it works again`", simulated=True
 )
 def mask_session_lost(_place: Place) -> Outcome:
     """No graphics card is here to be reset: the session of the CPU is taken away from the masker."""
