@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.mask.providers import has_gpu_provider
+from nbst_live.mask.reviving import RevivingMasker
 from nbst_live.paths import is_file, typed
 from nbst_live.pictures import Style, blend, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
@@ -187,7 +188,11 @@ def _masker(record: models.ModelRecord, size: tuple[int, int], settings: Setting
 
 def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
     """The mask for live frames of (width, height), as late as `--latency` allows. Raises as `open_masker`."""
-    masker = open_masker(settings, size, live=True)
+
+    def reopen(on_cpu: bool) -> Masker:
+        return open_masker(replace(settings, provider="cpu") if on_cpu else settings, size, live=True)
+
+    masker = RevivingMasker(reopen(on_cpu=False), reopen)
     return AheadMasker(masker) if settings.latency == "low" else masker
 
 

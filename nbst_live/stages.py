@@ -111,9 +111,12 @@ class Source(Closing, Protocol):
 
 
 class Masker(Closing, Protocol):
-    """Finds the person. `provider` names the execution provider that the session really got."""
+    """Finds the person."""
 
-    provider: str
+    @property
+    def provider(self) -> str:
+        """The execution provider that the session really has."""
+        ...
 
     def mask(self, picture: Picture) -> Alpha:
         """Alpha at the network's size, valid until the next call. Raises MaskError."""

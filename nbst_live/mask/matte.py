@@ -83,8 +83,9 @@ class MatteRefiner:
         """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
         if room is None:
             return np.zeros(len(edge.where), np.float32)
-        if room is not self._room:
-            self._room, size = room, small.shape[1::-1]
+        size = small.shape[1::-1]
+        if room is not self._room or self._small_room[0].shape[1::-1] != size:
+            self._room = room
             picture = cv2.resize(room.picture, size, interpolation=cv2.INTER_NEAREST)
             self._small_room = picture, cv2.resize(room.known, size, interpolation=cv2.INTER_NEAREST)
         picture, known = self._small_room

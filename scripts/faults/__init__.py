@@ -55,7 +55,7 @@ class Fault:
     inject: Callable[[Place], Outcome]
     simulated: bool = False
     vm: bool = False
-    limit_s: float = 180.0
+    limit_s: float = 400.0
 
 
 FAULTS: dict[str, Fault] = {}
@@ -63,7 +63,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    name: str, shows: str, *, simulated: bool = False, vm: bool = False, limit_s: float = 180.0
+    name: str, shows: str, *, simulated: bool = False, vm: bool = False, limit_s: float = 400.0
 ) -> Callable[[Callable[[Place], Outcome]], Callable[[Place], Outcome]]:
     """Enters the function it marks into the table; arguments as the fields of `Fault`."""
 

@@ -13,7 +13,7 @@ import psutil
 from faults import check
 from nbst_live.closing import Closable
 
-SMALL_PAINTING = ("--style", "swirl", "--steps", "20", "--threads", "2", "--provider", "cpu")
+SMALL_PAINTING = ("--style", "swirl", "--steps", "8", "--threads", "2", "--provider", "cpu")
 """Options that leave two cores enough for frames at full rate."""
 
 

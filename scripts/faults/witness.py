@@ -17,7 +17,7 @@ from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.closing import Closable
 from nbst_live.stages import Picture
 
-WIDTH, HEIGHT, FPS, FRAMES = 320, 180, 25, 100
+WIDTH, HEIGHT, FPS, FRAMES = 320, 180, 15, 100
 CLIP = SyntheticClip(WIDTH, HEIGHT, FRAMES, fps=FPS)
 SMALL = (80, 45)
 
