@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from nbst_live.capture.devices import in_the_way, list_cameras
-from nbst_live.errors import NbstError
+from nbst_live.errors import InputError, NbstError
 from nbst_live.logs import log_path
 from nbst_live.models import ModelRecord, StyleRecord, load_manifest, verify
 from nbst_live.settings import Settings, config_path
@@ -31,13 +31,13 @@ class Finding:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of this command."""
-    parser.add_argument(
-        "parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=f"look only at these: {', '.join(PARTS)}"
-    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"look only at these: {', '.join(PARTS)}")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the findings; returns the exit status, which says nothing of them."""
+    """Prints the findings; returns the exit status, which says nothing of them. Raises InputError."""
+    if unknown := set(options.parts) - set(PARTS):
+        raise InputError(f"got part {', '.join(sorted(unknown))}, expected some of {', '.join(PARTS)}")
     for part in options.parts or PARTS:
         for finding in PARTS[part]():
             mark = "!!" if finding.remedy else "ok"
