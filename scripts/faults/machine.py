@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faults import check
+from faults import Missed, check
 from faults.program import Program, wait_until
 from faults.vm import HEIGHT, OUT, SCENE, WIDTH
 from nbst_live.backdrop.privacy import RAW_LEVELS, RAW_SHARE
@@ -24,7 +24,7 @@ from nbst_live.v4l2 import CAPTURE, capabilities, opened
 
 WEBCAM, FED, VIRTUAL = "/dev/video0", "/dev/video10", "/dev/video11"
 FPS = 5
-PATIENCE = 300.0
+PATIENCE = 900.0
 """Seconds to wait for anything here: the machine is slow."""
 MIDDLE = np.s_[50:130, 120:200]
 """Well within where the stand-in mask sees a person."""
@@ -165,8 +165,12 @@ class Session(Closable):
 
     def __init__(self, *arguments: str) -> None:
         self.program = program(*arguments)
-        self.program.wait_for("source: ", PATIENCE)
-        wait_until(lambda: gives_video(VIRTUAL), "the virtual camera to show something", PATIENCE)
+        try:
+            self.program.wait_for("source: ", PATIENCE)
+            wait_until(lambda: gives_video(VIRTUAL), "the virtual camera to show something", PATIENCE)
+        except Missed:
+            self.program.close()
+            raise
 
     def close(self) -> None:
         self.program.process.terminate()

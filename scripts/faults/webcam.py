@@ -6,6 +6,7 @@ from functools import cache
 from faults import Outcome, check
 from faults.machine import (
     FED,
+    PATIENCE,
     VIRTUAL,
     WEBCAM,
     Feed,
@@ -24,7 +25,7 @@ from faults.vm import HEIGHT, WIDTH, vm_fault
 @vm_fault("webcam-busy", "`cannot open camera 0: /dev/video0 is busy: NAME (process N) uses it; close that program`")
 def webcam_busy() -> Outcome:
     with Streaming(WEBCAM), program("--input", "0") as one:
-        check(one.wait(300) == 2, f"exit status 2, got {one.process.returncode}")
+        check(one.wait(PATIENCE) == 2, f"exit status 2, got {one.process.returncode}")
         one.wait_for(r"/dev/video0 is busy: .*process \d+\) uses it; close that program")
     return Outcome()
 
@@ -34,16 +35,16 @@ def webcam_unplugged() -> Outcome:
     source = grab(WEBCAM)
     with Session("--input", "vivid", "--lock") as session, Reader(source) as reader:
         reader.more("live")
-        session.program.wait_for("--lock: the camera cannot hold exposure, white balance and focus", 300)
+        session.program.wait_for("--lock: the camera cannot hold exposure, white balance and focus", PATIENCE)
         reader.save("webcam_before")
         unplug()
-        session.program.wait_for("camera vivid gives no pictures: there is no /dev/video0")
+        session.program.wait_for("camera vivid gives no pictures: there is no /dev/video0", PATIENCE)
         reader.more("hidden", 5)
         reader.save("webcam_unplugged")
         check(gives_video(VIRTUAL), "the virtual camera to stay")
         plug_in()
         reader.more("live", 5)
-        session.program.wait_for("camera vivid is back")
+        session.program.wait_for("camera vivid is back", PATIENCE)
         reader.save("webcam_after")
         check(reader.sizes == {(WIDTH, HEIGHT)}, f"pictures of one size, got {reader.sizes}")
         return Outcome(raw_room_frames=reader.raw)
@@ -89,7 +90,7 @@ def webcam_silent() -> Outcome:
     with Reader() as reader:
         reader.more("live")
         feed.way, told = "silent", len(said.lines)
-        said.wait_for("camera /dev/video10 gives no pictures", after=told)
+        said.wait_for("camera /dev/video10 gives no pictures", PATIENCE, after=told)
         reader.more("hidden", 5)
         feed.way = "good"
         reader.more("live")
