@@ -7,7 +7,7 @@ import pytest
 
 from nbst_live import v4l2
 from nbst_live.sinks import loopback
-from nbst_live.sinks.readers import RESCAN, Readers
+from nbst_live.sinks.readers import RESCAN, RESCAN_READ, Readers
 
 OURS, OTHER = "/dev/video11", "/dev/video10"
 
@@ -75,6 +75,16 @@ def test_one_who_changes_to_our_device_is_seen_a_moment_later(machine: Machine, 
     assert not readers.any()  # the count is the same
     machine.now += RESCAN
     assert readers.any()
+
+
+def test_while_one_reads_and_the_count_stays_processes_are_seldom_looked_at(machine: Machine, readers: Readers) -> None:
+    machine.opens({"4711": [OURS]})
+    assert readers.any()
+    machine.opens({"4711": [OTHER]})
+    machine.now += RESCAN
+    assert readers.any()
+    machine.now += RESCAN_READ
+    assert not readers.any()
 
 
 def test_without_the_kernels_count_all_processes_are_looked_at(machine: Machine, readers: Readers) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 from nbst_live.sinks import loopback
 from nbst_live.v4l2 import PROC, open_nodes, own_nodes
 
-RESCAN = 0.3
-"""Seconds between two looks at all processes, while the count stays the same."""
+RESCAN, RESCAN_READ = 0.3, 5.0
+"""Seconds between two looks at all processes while the count stays the same: with nobody found, and with a reader. A
+look takes some 20 ms where many programs run, so a live picture must not wait for one too often.
+"""
 
 
 class Readers:
@@ -29,7 +31,7 @@ class Readers:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path, self._refcnt, self._proc, self._clock = path, module / "refcnt", proc, clock
-        self._looked = (-1, -RESCAN)
+        self._looked = (-1, 0.0)
         self._found = True
 
     def any(self) -> bool:
@@ -40,7 +42,7 @@ class Readers:
             if others <= 0:
                 return False
             now = self._clock()
-            if total == self._looked[0] and now - self._looked[1] < RESCAN:
+            if total == self._looked[0] and now - self._looked[1] < (RESCAN_READ if self._found else RESCAN):
                 return self._found
             self._looked = (total, now)
             self._found = self._scan(others)
