@@ -116,6 +116,8 @@ def open_source(settings: Settings, *, realtime: bool) -> Source:
     path = typed(settings.input)
     if is_clip(settings):
         return open_clip(path, settings, realtime=realtime)
+    if path.is_dir() or (exists(path) and path.is_fifo()):
+        raise SourceError(f"--input {settings.input!r} is a folder or a pipe; expected a clip or a camera")
     if not settings.input.isdecimal() and "://" not in settings.input and not exists(path):
         raise SourceError(
             f"--input {settings.input!r} is neither a file nor a camera; give a clip, a camera's number, path or URL "

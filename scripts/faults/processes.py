@@ -66,9 +66,7 @@ def _solver_hit(
     return Outcome(back - hit_at, frames_lost(times), raw_room_frames=witness.raw)
 
 
-@fault(
-    "mask-session-lost", "`mask: the session is lost`, the backdrop alone, then `it works again`", simulated=True
-)
+@fault("mask-session-lost", "`mask: the session is lost`, the backdrop alone, then `it works again`", simulated=True)
 def mask_session_lost(_place: Place) -> Outcome:
     """No graphics card is here to be reset: the session of the CPU is taken away from the masker."""
     witness, lost_at, back_at = Witness(), 0.0, 0.0
