@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+
 from faults import Outcome, Place, Skipped, check, fault
 from faults.network_camera import NetworkCamera
 from faults.program import SMALL_PAINTING, Program, shared_memory
@@ -17,7 +19,8 @@ from nbst_live.errors import SinkError
 from nbst_live.fakes import FakeSource
 from nbst_live.logs import start_log
 from nbst_live.settings import Settings
-from nbst_live.sinks import video_file
+from nbst_live.sinks.recorder import Recorder
+from nbst_live.sinks.video_file import VideoFile
 
 SAFE_SECONDS = 2.0
 """What a recording may lose of its end when its program is killed."""
@@ -97,17 +100,17 @@ def disk_full_beside(place: Place) -> Outcome:
 def encoder_too_slow(place: Place) -> Outcome:
     """Every picture of the recording takes half a second: the live way must not."""
     start_log()
-    write = video_file.VideoFile.write
+    write = VideoFile.write
 
-    def slowly(self: video_file.VideoFile, *arguments: object) -> None:
+    def slowly(self: VideoFile, frame: av.VideoFrame, time_s: float) -> None:
         time.sleep(0.5)
-        write(self, *arguments)  # type: ignore[arg-type]
+        write(self, frame, time_s)
 
-    video_file.VideoFile.write = slowly  # type: ignore[method-assign]
+    VideoFile.write = slowly  # type: ignore[method-assign]
     witness, settings = Witness(), _settings(place.folder / "out.mkv")
     source = FakeSource(lambda index: CLIP.frame(index % FRAMES), frames=2 * FRAMES, fps=FPS)
     with app.open_live(settings, source=source, extra_sinks=(witness,)) as live:
-        recorder = next(sink for sink in live.outputs.sinks if isinstance(sink, app.Recorder))
+        recorder = next(sink for sink in live.outputs.sinks if isinstance(sink, Recorder))
         pipeline.run(source, live.pipeline, live.outputs, lambda: True)
         sends, dropped = live.pipeline.timer.stages["send"], recorder.dropped
     check(witness.taken == 2 * FRAMES, f"every frame to go out, got {witness.taken}")
@@ -181,8 +184,6 @@ def _settings(path: Path, **more: str) -> Settings:
 
 def _unplayed(path: Path) -> int:
     """Bytes of a recording that belong to no packet that can be read."""
-    import av
-
     size = 0
     with av.open(path) as container:
         for packet in container.demux(video=0):
