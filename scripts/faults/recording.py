@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import av
 
@@ -102,14 +103,16 @@ def encoder_too_slow(place: Place) -> Outcome:
     start_log()
     write = VideoFile.write
 
-    def slowly(self: VideoFile, frame: av.VideoFrame, time_s: float) -> None:
+    def slowly(self: VideoFile, frame: av.VideoFrame, at: float) -> None:
         time.sleep(0.5)
-        write(self, frame, time_s)
+        write(self, frame, at)
 
-    VideoFile.write = slowly  # type: ignore[method-assign]
     witness, settings = Witness(), _settings(place.folder / "out.mkv")
     source = FakeSource(lambda index: CLIP.frame(index % FRAMES), frames=2 * FRAMES, fps=FPS)
-    with app.open_live(settings, source=source, extra_sinks=(witness,)) as live:
+    with (
+        patch.object(VideoFile, "write", slowly),
+        app.open_live(settings, source=source, extra_sinks=(witness,)) as live,
+    ):
         recorder = next(sink for sink in live.outputs.sinks if isinstance(sink, Recorder))
         pipeline.run(source, live.pipeline, live.outputs, lambda: True)
         sends, dropped = live.pipeline.timer.stages["send"], recorder.dropped
