@@ -22,7 +22,7 @@ from nbst_live.capture.clip import ClipSource
 from nbst_live.capture.rest import RestingSource
 from nbst_live.composite import Compositor
 from nbst_live.controls import help_lines
-from nbst_live.errors import InputError, SinkError
+from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
 from nbst_live.mask.ahead import AheadMasker
 from nbst_live.mask.masker import OnnxMasker
@@ -30,7 +30,7 @@ from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.mask.providers import has_gpu_provider
 from nbst_live.mask.reviving import RevivingMasker
-from nbst_live.paths import is_file, typed
+from nbst_live.paths import exists, is_file, typed
 from nbst_live.pictures import Style, blend, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.settings import Settings
@@ -121,6 +121,8 @@ def open_source(settings: Settings, *, realtime: bool) -> Source:
     path = typed(settings.input)
     if is_clip(settings):
         return open_clip(path, settings, realtime=realtime)
+    if exists(path) and (path.is_dir() or path.is_fifo()):
+        raise SourceError(f"--input {settings.input!r} is a folder or a pipe; expected a clip or a camera")
     return CameraSource(
         settings.input,
         size=settings.size,

@@ -16,6 +16,8 @@ from nbst_live.paths import exists, is_file, typed
 from nbst_live.stages import Picture
 
 MAX_BYTES = 256 << 20
+MIN_SIDE = 16
+"""Pixels that a side has at least: less has no texture to paint in, and nothing to paint."""
 READABLE = "a picture such as JPEG, PNG or WebP"
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 """What is read, by Pillow's names: pictures of pixels alone, as other formats run programs or hold scenes."""
@@ -45,9 +47,14 @@ def read_picture(path: Path) -> Picture:
         if path.stat().st_size > MAX_BYTES:
             raise PictureError(f"{path} has {path.stat().st_size >> 20} MB, expected at most {MAX_BYTES >> 20}")
         with path.open("rb") as file:
-            return _decoded(path, file)
+            picture = _decoded(path, file)
     except OSError as error:
         raise PictureError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    if min(picture.shape[:2]) < MIN_SIDE:
+        raise PictureError(
+            f"{path} is {picture.shape[1]}x{picture.shape[0]}, expected sides of {MIN_SIDE} pixels at least"
+        )
+    return picture
 
 
 def _decoded(path: Path, file: BinaryIO) -> Picture:

@@ -81,7 +81,7 @@ def summary(late: npt.NDArray[np.float64], expected: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def pulse(folder: Path) -> Iterator[None]:
+def pulse(folder: Path) -> "Iterator[subprocess.Popen[bytes]]":
     """A PulseAudio server with a null sink, for this process alone, which PortAudio finds by ALSA's device `pulse`."""
     (folder / "asoundrc").write_text(ALSA_PULSE, encoding="utf-8")
     os.environ |= {
@@ -99,7 +99,7 @@ def pulse(folder: Path) -> Iterator[None]:
             if server.poll() is not None:
                 raise SystemExit(f"pulseaudio ended with {server.returncode}; expected it to run")
             time.sleep(0.05)
-        yield
+        yield server
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()

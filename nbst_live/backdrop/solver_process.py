@@ -118,7 +118,7 @@ class Painter:
                 if self._interrupted(rest(time.monotonic() - resumed, self._pace.value)):
                     return
                 resumed = time.monotonic()
-        except (NbstError, MemoryError, RuntimeError, cv2.error) as error:
+        except (NbstError, MemoryError, RuntimeError, ValueError, cv2.error) as error:
             log.exception("job %d failed", job.number)
             self._solver = None
             self._connection.send(_failure(job, error))

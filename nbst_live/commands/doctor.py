@@ -12,12 +12,12 @@ from nbst_live.logs import log_path
 from nbst_live.models import ModelRecord, StyleRecord, load_manifest, verify
 from nbst_live.settings import Settings, config_path
 from nbst_live.sinks import loopback
+from nbst_live.sinks.encoders import HARDWARE, choose
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
 from nbst_live.version import __version__
 
 PROBE_SIZE = (1280, 720)
 SHOWN_MODES = 6
-HARDWARE_ENCODERS = ("h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox", "h264_amf", "h264_mf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,17 @@ def _encoders() -> Iterator[Finding]:
         yield Finding("recording", "H.264 by libx264")
     else:
         yield Finding("recording", "no H.264 encoder in PyAV", "pip install --force-reinstall av")
-    hardware = [name for name in HARDWARE_ENCODERS if name in codecs_available]
-    yield Finding("recording", f"hardware encoders built in: {', '.join(hardware) or 'none'} (not used)")
+    works = [name for name in HARDWARE if _works(name)]
+    yield Finding("recording", f"hardware encoders that work: {', '.join(works) or 'none'}, of {', '.join(HARDWARE)}")
+
+
+def _works(name: str) -> bool:
+    """Whether this hardware encoder has just encoded something."""
+    try:
+        choose(name, PROBE_SIZE, 30, live=True, quality=18)
+    except NbstError:
+        return False
+    return True
 
 
 def _places() -> Iterator[Finding]:

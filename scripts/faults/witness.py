@@ -5,6 +5,7 @@ levels of the source (docs/architecture.md, "The promise"). Which frame of the c
 person in it, who is live.
 """
 
+import contextlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -60,9 +61,9 @@ class Witness(Closable):
 
 
 def watch_file(path: Path) -> tuple[Witness, list[float]]:
-    """Shows a recording to a witness: it, and the time in seconds of every frame that plays."""
+    """Shows a recording to a witness: it, and the time in seconds of every frame up to the last whole one."""
     witness, times = Witness(), list[float]()
-    with av.open(path) as container:
+    with av.open(path) as container, contextlib.suppress(av.InvalidDataError):
         for frame in container.decode(video=0):
             witness.send(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8), frame.time or 0.0)
             times.append(frame.time or 0.0)
