@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nbst_live.backdrop.room import RoomBackdrop
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource
+from nbst_live.capture.rest import RestingSource
 from nbst_live.composite import Compositor
 from nbst_live.controls import help_lines
 from nbst_live.errors import InputError, SinkError, SourceError
@@ -29,15 +30,19 @@ from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.mask.providers import has_gpu_provider
+from nbst_live.mask.reviving import RevivingMasker
 from nbst_live.paths import exists, is_file, typed
 from nbst_live.pictures import Style, blend, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.settings import Settings
 from nbst_live.sinks.local_view import LocalView
+from nbst_live.sinks.loopback import is_loopback
+from nbst_live.sinks.microphone import Microphone
 from nbst_live.sinks.preview import PreviewSink
-from nbst_live.sinks.recorder import Recorder
+from nbst_live.sinks.readers import Readers
+from nbst_live.sinks.recorder import How, Recorder
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
-from nbst_live.stages import Backdrop, Masker, Sink, Source
+from nbst_live.stages import Backdrop, Masker, Sink, Source, SourceInfo
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +104,8 @@ def open_live(
             outputs.sinks.append(view)
         if not outputs.sinks:
             raise InputError("no output is left: use --preview, --record OUT.mp4 or a virtual camera")
+        if settings.rest:
+            source = _resting(source, outputs)
         yield Live(source, masker, pipeline, backdrop, worker, outputs, styles, preview, view)
 
 
@@ -115,13 +122,15 @@ def open_source(settings: Settings, *, realtime: bool) -> Source:
     path = typed(settings.input)
     if is_clip(settings):
         return open_clip(path, settings, realtime=realtime)
-    if not settings.input.isdecimal() and "://" not in settings.input and not exists(path):
-        raise SourceError(
-            f"--input {settings.input!r} is neither a file nor a camera; give a clip, a camera's number, path or URL "
-            "(`nbst-live doctor` lists the cameras)"
-        )
+    if exists(path) and (path.is_dir() or path.is_fifo()):
+        raise SourceError(f"--input {settings.input!r} is a folder or a pipe; expected a clip or a camera")
     return CameraSource(
-        settings.input, size=settings.size, fps=settings.fps, mirror=settings.mirror, rotate=settings.rotate
+        settings.input,
+        size=settings.size,
+        fps=settings.fps,
+        mirror=settings.mirror,
+        rotate=settings.rotate,
+        lock=settings.lock,
     )
 
 
@@ -133,6 +142,23 @@ def open_clip(path: Path, settings: Settings, *, realtime: bool = False) -> Clip
 def is_clip(settings: Settings) -> bool:
     """Whether `--input` is a file, rather than a camera."""
     return is_file(typed(settings.input))
+
+
+def _resting(source: Source, outputs: Outputs) -> Source:
+    """The camera, asleep while nobody watches. Raises InputError where readers cannot be counted."""
+    camera = next((sink for sink in outputs.sinks if isinstance(sink, VirtualCameraSink)), None)
+    if not isinstance(source, CameraSource) or camera is None or not is_loopback(camera.device):
+        raise InputError(
+            "--rest needs a camera as --input and a v4l2loopback virtual camera (Linux), whose readers can be counted; "
+            "leave --rest away"
+        )
+    readers = Readers(camera.device)
+    return RestingSource(source, lambda: watched_by_others(outputs, camera) or readers.any())
+
+
+def watched_by_others(outputs: Outputs, camera: Sink) -> bool:
+    """Whether pictures go elsewhere too: who records or looks at the preview watches as well."""
+    return any(sink is not camera for sink in outputs.sinks)
 
 
 def open_masker(settings: Settings, size: tuple[int, int], *, live: bool) -> OnnxMasker:
@@ -165,7 +191,11 @@ def _masker(record: models.ModelRecord, size: tuple[int, int], settings: Setting
 
 def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
     """The mask for live frames of (width, height), as late as `--latency` allows. Raises as `open_masker`."""
-    masker = open_masker(settings, size, live=True)
+
+    def reopen(on_cpu: bool) -> Masker:
+        return open_masker(replace(settings, provider="cpu") if on_cpu else settings, size, live=True)
+
+    masker = RevivingMasker(reopen(on_cpu=False), reopen)
     return AheadMasker(masker) if settings.latency == "low" else masker
 
 
@@ -217,10 +247,21 @@ def live_threads(settings: Settings) -> int:
 
 
 def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool, sound: bool = True) -> Recorder:
-    """A recording of this source's pictures; with `sound`, a clip's own comes along. Raises SinkError."""
+    """A recording of this source's pictures; with `sound`, a clip's own comes along, and beside a camera the microphone
+    that the settings name does. Raises SinkError.
+    """
     info = source.info
     audio = typed(settings.input) if sound and is_clip(settings) else None
-    return Recorder(path, info.width, info.height, info.fps, live=live, audio_from=audio)
+    if settings.audio is not None and not info.live:
+        raise InputError("--audio records a microphone beside a camera; a clip's own sound is carried over without it")
+    how = How(encoder=settings.encoder, times=settings.record_times, split=settings.record_split)
+    with ExitStack() as opened:
+        microphone = opened.enter_context(Microphone(settings.audio, info.began)) if settings.audio else None
+        recorder = Recorder(
+            path, info.width, info.height, info.fps, live=live, audio_from=audio, microphone=microphone, how=how
+        )
+        opened.pop_all()
+    return recorder
 
 
 def open_sinks(settings: Settings, source: Source, *, live: bool) -> list[Sink]:
@@ -235,14 +276,27 @@ def open_sinks(settings: Settings, source: Source, *, live: bool) -> list[Sink]:
             sinks.append(opened.enter_context(open_recorder(settings, settings.record, source, live=live)))
         if wanted:
             try:
-                camera = VirtualCameraSink(info.width, info.height, info.fps, settings.virtual_camera)
+                width, height, fps = virtual_format(settings, info)
+                camera = VirtualCameraSink(width, height, fps, settings.virtual_camera)
                 sinks.append(opened.enter_context(camera))
+                if camera.hidden is not None:
+                    log.warning("%s", camera.hidden)
             except SinkError as error:
                 if settings.virtual_camera is not None or not (sinks or settings.preview):
                     raise
                 log.warning("no virtual camera: %s", error)
         opened.pop_all()
     return sinks
+
+
+def virtual_format(settings: Settings, info: SourceInfo) -> tuple[int, int, float]:
+    """Width, height and frames per second of the virtual camera: a clip's own; with a camera those that were asked for,
+    whatever it gives, so that programs find the same camera every day.
+    """
+    if not info.live:
+        return info.width, info.height, info.fps
+    width, height = settings.size if settings.rotate in (0, 180) else settings.size[::-1]
+    return width, height, settings.fps
 
 
 def _open_preview(settings: Settings, pipeline: Pipeline) -> tuple[PreviewSink, LocalView] | tuple[None, None]:

@@ -6,6 +6,7 @@ A model is a record, not a path: it says what the file is, whose, how it wants i
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -164,8 +165,22 @@ def _model(entry: dict[str, Any]) -> ModelRecord:
         raise ValueError(f"got task {entry['task']!r}, expected one of {', '.join(TASKS)}")
     if entry["colour"] not in ("RGB", "BGR"):
         raise ValueError(f"got colour {entry['colour']!r}, expected RGB or BGR")
-    sizes = {aspect: InputSize(*size) for aspect, size in entry["input"].items()}
-    return _record(ModelRecord, entry | {"input": sizes, "mean": tuple(entry["mean"]), "std": tuple(entry["std"])})
+    sizes = {aspect: InputSize(*map(_side, size)) for aspect, size in dict(entry["input"]).items()}
+    mean, std = (_levels(entry[name]) for name in ("mean", "std"))
+    if not all(std):
+        raise ValueError(f"got std {std}, expected none of them to be 0")
+    return _record(ModelRecord, entry | {"input": sizes, "mean": mean, "std": std})
+
+
+def _side(value: object) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"got a side of {value!r}, expected pixels")
+    return value
+
+
+def _levels(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
 
 
 def _sha256(path: Path) -> str:

@@ -3,8 +3,10 @@
 Every parser raises SettingError, which says what was got and what was expected.
 """
 
+import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -20,6 +22,18 @@ People = Literal["all", "central"] | int
 """Who stays live: everybody, the one in the middle, or so many of the largest."""
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """When a recording goes on in a new file: after so many seconds or bytes, of which one is given."""
+
+    seconds: float = math.inf
+    bytes: float = math.inf
+
+    def reached(self, seconds: float, size: int) -> bool:
+        """Whether a file that plays so long and is so large is full."""
+        return seconds >= self.seconds or size >= self.bytes
 
 
 def number(low: float, high: float, whole: bool = False) -> Callable[[object], float | int]:
@@ -120,6 +134,22 @@ def layer(value: object) -> str:
     if name not in VGG19_LAYERS:
         raise SettingError(f"got {value!r}, expected a layer of VGG19 such as relu3_1, conv3_1 or block3_conv1")
     return name
+
+
+_SPLITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "MB": 1e6, "GB": 1e9}
+_LEAST_SECONDS, _LEAST_BYTES = 2.0, 1e6
+
+
+def split(value: object) -> Split:
+    """Parses a length of time or a size, such as `30m` or `2GB`; raises SettingError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|m|h|MB|GB)", str(value))
+    if match is None:
+        raise SettingError(f"got {value!r}, expected a time or a size such as 90s, 30m, 2h, 700MB or 4GB")
+    amount = float(match[1]) * _SPLITS[match[2]]
+    found = Split(bytes=amount) if match[2].endswith("B") else Split(seconds=amount)
+    if found.seconds < _LEAST_SECONDS or found.bytes < _LEAST_BYTES:
+        raise SettingError(f"got {value!r}, expected at least {_LEAST_SECONDS:g}s or {_LEAST_BYTES / 1e6:g}MB")
+    return found
 
 
 def people(value: object) -> People:

@@ -1,15 +1,14 @@
 """Picture files in and out, and the styles among them."""
 
-import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-# OpenCV reads its own limit once, at import; it must not be larger than ours.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
+from typing import BinaryIO
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nbst_live.errors import InputError, PictureError
 from nbst_live.models import builtin_styles
@@ -17,7 +16,11 @@ from nbst_live.paths import exists, is_file, typed
 from nbst_live.stages import Picture
 
 MAX_BYTES = 256 << 20
+MIN_SIDE = 16
+"""Pixels that a side has at least: less has no texture to paint in, and nothing to paint."""
 READABLE = "a picture such as JPEG, PNG or WebP"
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
+"""What is read, by Pillow's names: pictures of pixels alone, as other formats run programs or hold scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +35,54 @@ class Style:
 
 
 def read_picture(path: Path) -> Picture:
-    """Reads a picture file as (H, W, 3) uint8 BGR, turned as its EXIF says. Raises PictureError."""
+    """Reads a picture file as (H, W, 3) uint8 BGR, turned as its EXIF says. Raises PictureError.
+
+    Of an animation it is the first picture; what is transparent lies on white; of 16 bits the upper 8 are taken. Who
+    gets a file of a few bytes that unfolds to gigabytes is told so: Pillow's limit of some 90 million pixels holds.
+    """
     try:
         if not is_file(path):
             what = "is not a file" if exists(path) else "does not exist"
             raise PictureError(f"{path} {what}; expected {READABLE}")
         if path.stat().st_size > MAX_BYTES:
             raise PictureError(f"{path} has {path.stat().st_size >> 20} MB, expected at most {MAX_BYTES >> 20}")
-        data = np.fromfile(path, np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        with path.open("rb") as file:
+            picture = _decoded(path, file)
     except OSError as error:
         raise PictureError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
-    except cv2.error as error:
-        raise PictureError(f"{path} cannot be decoded: {error.err}; expected {READABLE}") from error
-    if picture is None:
-        raise PictureError(f"{path} is not a picture that can be decoded; expected {READABLE}")
-    return np.asarray(picture, np.uint8)
+    if min(picture.shape[:2]) < MIN_SIDE:
+        raise PictureError(
+            f"{path} is {picture.shape[1]}x{picture.shape[0]}, expected sides of {MIN_SIDE} pixels at least"
+        )
+    return picture
+
+
+def _decoded(path: Path, file: BinaryIO) -> Picture:
+    """The picture in an open file. Raises PictureError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(file, formats=FORMATS)
+            image.load()
+            return _as_bgr(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{path} is not a picture that can be decoded; expected {READABLE}") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        limit = (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        raise PictureError(f"{path} has more than {limit} million pixels; make it smaller first") from error
+    except Exception as error:  # whatever a decoder trips over in a broken file
+        raise PictureError(f"{path} is broken or cut off ({error}); get the file anew") from error
+
+
+def _as_bgr(image: Image.Image) -> Picture:
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut at 255
+        grey = np.asarray(np.asarray(image, np.int64).clip(0, 0xFFFF) >> 8, np.uint8)
+        return cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR)
 
 
 def write_picture(path: Path, picture: Picture) -> None:

@@ -10,6 +10,7 @@ import psutil
 from nbst_live.app import Live
 from nbst_live.errors import InputError
 from nbst_live.pipeline import Pipeline
+from nbst_live.sinks.recorder import Recorder
 from nbst_live.stages import Masker, Source
 from nbst_live.timing import percentiles
 from nbst_live.version import __version__
@@ -54,6 +55,9 @@ def live_report(live: Live) -> dict[str, Any]:
             "failures": state.failures, "pace": round(state.pace, 3),
         },
         "first_painted_frame_s": since_start(live.backdrop.painted_at),
+        "recordings": [
+            {"name": sink.name, "dropped": sink.dropped} for sink in live.outputs.sinks if isinstance(sink, Recorder)
+        ],
     }  # fmt: skip
 
 

@@ -11,13 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from nbst_live.errors import SettingError
-from nbst_live.parsing import People, choice, flag, layer, listed, number, path, people, rotation, size, text, weights
+from nbst_live.parsing import (
+    People,
+    Split,
+    choice,
+    flag,
+    layer,
+    listed,
+    number,
+    path,
+    people,
+    rotation,
+    size,
+    split,
+    text,
+    weights,
+)
 
 PROVIDERS = ("auto", "tensorrt", "cuda", "directml", "coreml", "openvino", "cpu")
 DEVICES = ("cpu", "cuda", "mps")
 FEATURES = ("compact", "vgg19")
 LATENCIES = ("sync", "low")
 REFINEMENTS = ("guided", "crf")
+ENCODERS = ("auto", "x264", "nvenc", "qsv", "videotoolbox", "amf", "mf")
+RECORD_TIMES = ("true", "constant")
 PRESETS = ("default", "paper-formula", "paper-code")
 
 
@@ -83,12 +100,52 @@ class Settings:
     mirror: bool = _setting(False, flag, None, "mirror the picture left to right", "picture")
     rotate: int = _setting(0, rotation, "DEG", "turn the picture clockwise by 0, 90, 180 or 270 degrees", "picture")
 
-    input: str = _setting("0", text, "CAMERA|CLIP", "a camera by number, device path or URL, or a clip file", "way")
-    size: tuple[int, int] = _setting(
-        (1280, 720), size, "WxH", "asked of the camera; sinks get what the camera gives, or a clip's own size", "way"
+    input: str = _setting(
+        "0", text, "CAMERA|CLIP", "a camera by number, device path, URL or (on Linux) name, or a clip file", "way"
     )
-    fps: float = _setting(30.0, number(1, 240), "N", "frames per second asked of the camera", "way")
+    size: tuple[int, int] = _setting(
+        (1280, 720),
+        size,
+        "WxH",
+        "asked of the camera; the virtual camera has it whatever the camera gives, other outputs get what comes",
+        "way",
+    )
+    fps: float = _setting(
+        30.0,
+        number(1, 240),
+        "N",
+        "frames per second asked of the camera; the virtual camera keeps exactly these",
+        "way",
+    )
+    lock: bool = _setting(
+        False, flag, None, "hold the camera's exposure, white balance and focus once they have settled", "way"
+    )
     record: Path | None = _setting(None, path, "OUT.mp4", "record to this file (.mp4, .mkv or .mov)", "way")
+    audio: str | None = _setting(
+        None,
+        text,
+        "DEVICE",
+        "record this microphone too, by its number or a part of its name, or `default` (needs the extra `sound`)",
+        "way",
+    )
+    record_times: str = _setting(
+        "true",
+        choice(*RECORD_TIMES),
+        "|".join(RECORD_TIMES),
+        "true: each picture is shown from the moment it was taken; constant: at even steps of the source's rate, "
+        "pictures repeated or left out, as some editors want it",
+        "way",
+    )
+    record_split: Split | None = _setting(
+        None, split, "TIME|SIZE", "go on in a new file, OUT-002.mp4 and so on, after a time or size: 30m, 2GB", "way"
+    )
+    encoder: str = _setting(
+        "auto",
+        choice(*ENCODERS),
+        "|".join(ENCODERS),
+        "who encodes recordings; auto is, live, the graphics card where that works, else x264",
+        "way",
+    )
     preview: bool = _setting(False, flag, None, "open a window with the result", "way")
     virtual_camera: str | None = _setting(
         None,
@@ -98,6 +155,9 @@ class Settings:
         "way",
     )
     no_virtual_camera: bool = _setting(False, flag, None, "do not open a virtual camera", "way")
+    rest: bool = _setting(
+        False, flag, None, "let camera and mask sleep while no program reads the virtual camera (Linux)", "way"
+    )
 
     refresh: float = _setting(
         60.0, number(0, 86400), "SECONDS", "paint the room anew, from the last result, this often; 0: never", "solver"

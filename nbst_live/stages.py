@@ -40,7 +40,8 @@ class SourceInfo:
     """What a source really gives: size in pixels after rotation, frames per second, and how many frames (clips only).
 
     `live` is true for cameras: the newest frame wins, others are dropped. A clip never drops a frame.
-    `detail` is one line for people: device, pixel format.
+    `detail` is one line for people: device, pixel format. `began` is, of a live source, the `time.monotonic()` of its
+    clock's 0.
     """
 
     name: str
@@ -50,6 +51,7 @@ class SourceInfo:
     live: bool
     frames: int | None = None
     detail: str = ""
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,9 +111,12 @@ class Source(Closing, Protocol):
 
 
 class Masker(Closing, Protocol):
-    """Finds the person. `provider` names the execution provider that the session really got."""
+    """Finds the person."""
 
-    provider: str
+    @property
+    def provider(self) -> str:
+        """The execution provider that the session really has."""
+        ...
 
     def mask(self, picture: Picture) -> Alpha:
         """Alpha at the network's size, the caller's to keep. Raises MaskError."""

@@ -9,7 +9,8 @@ quarter of the time: `MALLOC_TRIM_THRESHOLD_=99999999999 MALLOC_MMAP_THRESHOLD_=
 
 bfloat16 is used where the processor or card computes with it, else float32: emulated, it is 15 times as slow.
 
-Writes to --out: `checkpoint.pt` (resume with --resume), `log.csv`, `curves.png`, `examples.png`.
+Writes to --out: `checkpoint.pt` (resume with --resume), `log.csv`, `curves.png`, `examples.png`; with --start also
+`start.pt`, the weights it began with, which export_mask.py can mix in.
 """
 
 import argparse
@@ -148,6 +149,9 @@ class Trainer:
         if args.start:
             calm = iter(Batches(library, SHAPES[args.kind], size, 0, args.seed))
             start_from(self.net, args.start, [normalised(next(calm)[0]) for _ in range(CALIBRATION)])
+            if rank == 0:
+                start = {f"module.{key}": value for key, value in self.net.state_dict().items()}
+                torch.save({"average": start, "kind": args.kind}, args.out / "start.pt")
         self.net.to(self.device).train()
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from its stub
         self.average = AveragedModel(self.net, avg_fn=_average, use_buffers=True)

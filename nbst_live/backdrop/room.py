@@ -202,6 +202,9 @@ class RoomBackdrop(Closable):
             if message.final or not self._recovering:
                 self._show(picture, final=message.final)
         if message.final:
+            if state.trouble:
+                log.warning("solver: painted again")
+            log.info("solver: painted in %.1f s", message.seconds)
             self._means.succeed()
             self._recovering, state.busy, state.trouble = False, False, ""
             state.solves += 1

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import psutil
 
+from nbst_live.backdrop.heartbeat import beat
 from nbst_live.backdrop.job import Cause, Failed, Job, Progress, Taken
 from nbst_live.backdrop.pace import rest
 from nbst_live.backdrop.plate import fill
@@ -42,13 +43,16 @@ PUBLISH_SECONDS = 0.6
 ENCODER = "style-encoder"
 
 
-def serve(connection: Connection, plate: Any, picture: Any, pace: Any, size: tuple[int, int], niceness: int) -> None:
+def serve(
+    connection: Connection, plate: Any, picture: Any, pace: Any, beats: Any, size: tuple[int, int], niceness: int
+) -> None:
     """The process's main function: does jobs until it is told None or the live process is gone."""
     # Ctrl-C reaches the whole group of processes; the live one decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Threads that spin while they wait for one another would take the live loop's cores; torch reads this at import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     start_log(to_terminal=False, name="solver")
+    beat(beats)
     _die_with_parent()
     _lower_priority(niceness)
     try:
@@ -114,7 +118,7 @@ class Painter:
                 if self._interrupted(rest(time.monotonic() - resumed, self._pace.value)):
                     return
                 resumed = time.monotonic()
-        except (NbstError, MemoryError, RuntimeError, cv2.error) as error:
+        except (NbstError, MemoryError, RuntimeError, ValueError, cv2.error) as error:
             log.exception("job %d failed", job.number)
             self._solver = None
             self._connection.send(_failure(job, error))

@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nbst_live.backdrop.heartbeat import Watch
 from nbst_live.backdrop.job import Cause, Failed, Job, Message, Progress, Taken
 from nbst_live.backdrop.solver_process import serve
 from nbst_live.closing import Closable
@@ -38,6 +40,9 @@ class SolverWorker(Closable):
         self._plate = self._context.RawArray(ctypes.c_uint8, width * height * 5)
         self._picture = self._context.RawArray(ctypes.c_uint8, width * height * 3)
         self._pace = self._context.RawValue(ctypes.c_double, 1.0)
+        self._beats: Any = None
+        self._watch = Watch(time.monotonic())
+        self._hung = False
         self._process: Any = None
         self._connection: Connection | None = None
         self._number = 0
@@ -47,7 +52,10 @@ class SolverWorker(Closable):
         """Starts the process, again if it has ended."""
         self.close()
         self._connection, theirs = self._context.Pipe()
-        arguments = (theirs, self._plate, self._picture, self._pace, self.size, self._niceness)
+        # A counter of its own: one that is being killed may still count.
+        self._beats = self._context.RawValue(ctypes.c_uint32, 0)
+        self._watch, self._hung = Watch(time.monotonic()), False
+        arguments = (theirs, self._plate, self._picture, self._pace, self._beats, self.size, self._niceness)
         self._process = self._context.Process(target=serve, args=arguments, name="nbst-live solver", daemon=True)
         with _without_main_module():
             self._process.start()
@@ -87,10 +95,14 @@ class SolverWorker(Closable):
         return self._number
 
     def poll(self) -> list[Message]:
-        """What the solver said since the last call; Failed when its process has ended."""
+        """What the solver said since the last call; Failed when its process has ended. One that hangs is killed."""
         if self._connection is None:
             return []
         messages: list[Message] = []
+        if self._watch.silent(self._beats.value, time.monotonic()):
+            self._hung = True
+            self._process.kill()
+            self._process.join(REAP_SECONDS)
         try:
             while self._connection.poll():
                 messages.append(self._connection.recv())
@@ -128,6 +140,8 @@ class SolverWorker(Closable):
         """How the process ended, in a few words."""
         self._process.join(REAP_SECONDS)
         code = self._process.exitcode
+        if self._hung:
+            return "it no longer answered"
         return "killed" if code == KILLED else f"its process ended with status {code}"
 
     def _forget(self, message: Message) -> bool:

@@ -23,6 +23,12 @@ FALLBACK_FPS = 30.0
 MIN_STEP = 0.001
 """Seconds between two frames whose times are equal: containers round times, Matroska to a millisecond."""
 
+MIN_SIDE = 16
+"""Pixels that a side has at least: in less there is neither a person nor anything to paint."""
+
+MAX_PIXELS = 8192 * 4320
+"""Of a picture: 8K. Every frame of the queue and of the way would be as large."""
+
 MAX_FPS = 1000.0
 """A higher rate is a container's time base mistaken for one."""
 
@@ -170,7 +176,14 @@ def _open(path: Path) -> cv2.VideoCapture:
     capture = open_capture(str(path), cv2.CAP_FFMPEG)
     if capture is None:
         raise SourceError(f"{path} {_why_not(path)}; expected a video clip such as .mp4, .mkv, .mov or .webm")
-    return capture
+    width, height = (round(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    if min(width, height) >= MIN_SIDE and width * height <= MAX_PIXELS:
+        return capture
+    capture.release()
+    raise SourceError(
+        f"{path} is {width}x{height}, expected sides of {MIN_SIDE} pixels at least, and at most "
+        f"{MAX_PIXELS // 1_000_000} million pixels"
+    )
 
 
 def _why_not(path: Path) -> str:

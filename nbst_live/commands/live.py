@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nbst_live import app, pipeline
 from nbst_live.backdrop.room import SolverState
+from nbst_live.capture.rest import RestingSource
 from nbst_live.commands import render
 from nbst_live.commands.progress import Interruption
 from nbst_live.controls import Command, TerminalKeys, command_of, help_lines
@@ -100,10 +101,6 @@ class Steering:
         except NbstError as error:
             log.warning("%s", error)
 
-    @property
-    def _recording(self) -> bool:
-        return any(isinstance(sink, Recorder) for sink in self._live.outputs.sinks)
-
     def _toggle_recording(self) -> None:
         sinks = self._live.outputs.sinks
         try:
@@ -124,6 +121,10 @@ class Steering:
         if now - then < STATUS_SECONDS:
             return
         live, counts = self._live, self._live.pipeline.counts
+        if isinstance(live.source, RestingSource) and live.source.resting:
+            self.status.show("resting: no program reads the virtual camera")
+            self._shown = (now, counts.frames_out)
+            return
         latencies = live.pipeline.timer.stages["latency"]
         latency = f"{latencies[-1] * 1e3:.0f} ms" if latencies else "-"
         rate = (counts.frames_out - frames) / (now - then)
@@ -139,7 +140,9 @@ class Steering:
 
     def _solver(self) -> str:
         flags = " PANIC" if self._live.pipeline.panic else ""
-        flags += " REC" if self._recording else ""
+        for sink in self._live.outputs.sinks:
+            if isinstance(sink, Recorder):
+                flags += " REC" + (f" ({sink.dropped} left out)" if sink.dropped else "")
         return solver_line(self._live.backdrop.state) + flags
 
 

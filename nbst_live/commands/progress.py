@@ -1,6 +1,7 @@
-"""Progress bars for long work, and a clean end on Ctrl-C and SIGTERM."""
+"""Progress bars for long work, and a clean end on Ctrl-C, SIGTERM and a closed terminal."""
 
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
@@ -11,13 +12,16 @@ from nbst_live.closing import Closable
 from nbst_live.commands.trace import Trace
 from nbst_live.stages import Picture
 
+ENDING = [signal.SIGINT, signal.SIGTERM, *([] if sys.platform == "win32" else [signal.SIGHUP])]
+"""Ctrl-C, `kill`, and a terminal that was closed."""
+
 
 class Interruption(Closable):
-    """While it is open, Ctrl-C and SIGTERM only set `asked`; a second one ends the program at once."""
+    """While it is open, the signals of ENDING only set `asked`; a second one ends the program at once."""
 
     def __init__(self) -> None:
         self.asked = False
-        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {number: signal.signal(number, self._handle) for number in ENDING}
 
     def check(self) -> None:
         """Raises KeyboardInterrupt when asked to end."""

@@ -17,7 +17,7 @@ from nbst_live.pipeline import Outputs
 from nbst_live.pipeline import run as run_pipeline
 from nbst_live.report import render_report, write_report
 from nbst_live.settings import Settings
-from nbst_live.sinks.recorder import check_target
+from nbst_live.sinks.video_file import check_target
 from nbst_live.stages import Masker, Matte, Room, Source
 
 log = logging.getLogger(__name__)

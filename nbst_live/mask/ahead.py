@@ -18,12 +18,15 @@ class AheadMasker(Closable):
     """
 
     def __init__(self, masker: Masker) -> None:
-        self.provider = masker.provider
         self._masker, self._flow = masker, Flow()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mask")
         self._pending: Future[Alpha] | None = None
         self._before: Picture | None = None
         self._closed = False
+
+    @property
+    def provider(self) -> str:
+        return self._masker.provider
 
     def mask(self, picture: Picture) -> Alpha:
         """Alpha at the network's size. Raises MaskError, also for the frame before."""

@@ -103,8 +103,9 @@ class MatteRefiner:
         """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
         if room is None:
             return np.zeros(len(edge.where), np.float32)
-        if room is not self._room:
-            self._room, size = room, small.shape[1::-1]
+        size = small.shape[1::-1]
+        if room is not self._room or self._small_room.shape[1::-1] != size:
+            self._room = room
             self._room_known = cv2.merge([room.picture, _softened(room.known)])
             small_known = cv2.merge([room.picture, room.known])
             self._small_room = cv2.resize(small_known, size, interpolation=cv2.INTER_NEAREST)

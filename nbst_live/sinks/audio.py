@@ -78,6 +78,10 @@ class AudioTrack:
             packet.stream = self._stream
             self._output.mux(packet)
 
+    def finish(self, seconds: float) -> None:
+        """Writes the last sound, that which starts before that time."""
+        self.write_until(seconds)
+
     def close(self) -> None:
         self._clip.close()
 

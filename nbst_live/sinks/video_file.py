@@ -1,0 +1,194 @@
+"""One video stream, and a sound, in a file that plays as far as it got whatever ends the program."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, cast
+
+import av
+from av.container import OutputContainer
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+
+from nbst_live.errors import SinkError
+from nbst_live.sinks.encoders import Encoder
+
+TICKS = 90000
+"""Ticks of a timestamp in a second: MPEG's clock, which divides evenly by all common frame rates."""
+
+MIN_STEP = TICKS // 1000
+"""Ticks between two frames at least: Matroska keeps whole milliseconds."""
+
+# What is written lies on the disk within two seconds, and plays as far as it got when the process is killed. MP4
+# and MOV are written in fragments, and turned into an ordinary file when they are closed; the delayed header keeps
+# the first picture at 0 where the encoder reorders frames.
+_FRAGMENTED = {"movflags": "hybrid_fragmented+delay_moov"}
+_CONTAINERS: dict[str, dict[str, str]] = {
+    ".mp4": _FRAGMENTED,
+    ".mov": _FRAGMENTED,
+    ".mkv": {"cluster_time_limit": "1000"},
+}
+_AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "1000000"}
+
+
+class Track(Protocol):
+    """A sound stream of a recording. Seconds count from the recording's first picture."""
+
+    def start_at(self, seconds: float) -> None:
+        """Says which time of the source is the recording's 0. Called before all else."""
+        ...
+
+    def write_until(self, seconds: float) -> None:
+        """Writes the sound that starts before that time, as far as it is there."""
+        ...
+
+    def finish(self, seconds: float) -> None:
+        """Writes the last sound, that which starts before that time."""
+        ...
+
+    def close(self) -> None: ...
+
+
+OpenTrack = Callable[[OutputContainer], Track | None]
+"""Adds a sound stream to a container; None where there is no sound."""
+
+
+class VideoFile:
+    """A file of pictures of `size`, (width, height), shown about `fps` times a second. After `start` for one thread.
+
+    The file is locked against other programs of this kind. Raises SinkError.
+    """
+
+    def __init__(
+        self, path: Path, size: tuple[int, int], fps: float, encoder: Encoder, open_track: OpenTrack | None = None
+    ) -> None:
+        check_target(path)
+        self._path = path
+        self._lock = _locked(path)
+        with as_sink_error(f"recording {path}"):
+            settings = _CONTAINERS[path.suffix.lower()] | _AT_ONCE
+            self._container: OutputContainer = av.open(path, "w", container_options=settings)
+        rate = Fraction(fps).limit_denominator(1001)
+        self._stream = cast("VideoStream", self._container.add_stream(encoder.codec, rate, dict(encoder.options)))
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = encoder.layout
+        context = self._stream.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.gop_size = max(round(fps), 1)
+        if encoder.bit_rate is not None:
+            context.bit_rate = encoder.bit_rate
+        self._layout = encoder.layout
+        self._track = None if open_track is None else open_track(self._container)
+        self._step = round(TICKS / fps)
+        self._first: float | None = None
+        self._last = -MIN_STEP
+
+    @property
+    def seconds(self) -> float:
+        """How long it plays so far."""
+        return (self._last + self._step) / TICKS if self._first is not None else 0.0
+
+    @property
+    def bytes(self) -> int:
+        """How much lies on the disk."""
+        return self._path.stat().st_size
+
+    def start(self, color_range: ColorRange, colorspace: int | None = None) -> None:
+        """Opens the encoder and writes the header, so that a file that cannot be written shows at once."""
+        context = self._stream.codec_context
+        context.color_range = color_range
+        if colorspace is not None:
+            context.colorspace = colorspace
+        try:
+            with as_sink_error(f"recording {self._path}"):
+                self._container.start_encoding()
+        except SinkError:
+            self.release()
+            raise
+
+    def write(self, frame: av.VideoFrame, time: float) -> None:
+        """Encodes a frame that is shown from `time` seconds on."""
+        if self._first is None:
+            self._first = time
+            if self._track is not None:
+                self._track.start_at(time)
+        if frame.format.name != self._layout:
+            frame = frame.reformat(format=self._layout)
+        self._last = max(round((time - self._first) * TICKS), self._last + MIN_STEP)
+        frame.pts, frame.time_base = self._last, Fraction(1, TICKS)
+        self._container.mux(self._stream.encode(frame))
+        if self._track is not None:
+            self._track.write_until(self._last / TICKS)
+
+    def finish(self) -> None:
+        """Writes what the encoder still holds and the sound up to the last frame's end, then the container's index."""
+        self._container.mux(self._stream.encode())
+        if self._track is not None and self._first is not None:
+            self._track.finish(self.seconds)
+        self._container.close()
+
+    def release(self) -> None:
+        """Closes what is open, also after a failure, which was raised already."""
+        if self._track is not None:
+            self._track.close()
+        with contextlib.suppress(OSError, av.FFmpegError):
+            self._container.close()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+
+def check_target(path: Path) -> None:
+    """Raises SinkError where a recording could not be opened; changes nothing."""
+    kinds = ", ".join(_CONTAINERS)
+    if path.suffix.lower() not in _CONTAINERS:
+        raise SinkError(f"cannot record to {path}: its kind is {path.suffix or 'not given'!r}, expected one of {kinds}")
+    if path.is_dir():
+        raise SinkError(f"cannot record to {path}: it is a folder; give a file name that ends in one of {kinds}")
+    if not path.parent.is_dir():
+        raise SinkError(f"cannot record to {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise SinkError(f"cannot record to {path}: no permission to write there; choose another folder")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise SinkError(f"cannot record to {path}: it is no ordinary file; give another name")
+    lock = _locked(path)
+    if lock is not None:
+        os.close(lock)
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor that keeps other recordings off this file until it is closed; None where there are no such locks.
+
+    FFmpeg empties a file as it opens it: without this a second copy of the program would destroy the first one's
+    recording. Raises SinkError.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, where FFmpeg's own open file can be shared but not locked
+        return None
+    with as_sink_error(f"recording {path}"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SinkError(
+            f"cannot record to {path}: another program is recording to it; end that one, or give another name"
+        ) from error
+    except OSError:  # a file system without locks
+        return descriptor
+    return descriptor
+
+
+@contextlib.contextmanager
+def as_sink_error(name: str) -> Iterator[None]:
+    """Turns what the system and FFmpeg say of a recording into SinkError."""
+    try:
+        yield
+    except (OSError, av.FFmpegError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise SinkError(f"{name} cannot be written: {reason}; check the disk's free space and the folder") from error
