@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 
 SOLVER_NICENESS = 5
 """Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
+LIVE_SECONDS = 60.0
+"""For which a painting beside the live loop gets finer."""
 MAX_THREADS = 4
 FAST, FINE = "person-fast", "person-fine"
 PAINTING = (
@@ -230,7 +232,8 @@ def worker_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
 def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverSettings:
     """What the user asked of the optimiser, over the preset, over its own defaults. Raises SettingError.
 
-    Beside a live loop it gets half of the cores, for its threads would only wait for one another; alone all of them.
+    Beside a live loop it gets half of the cores, for its threads would only wait for one another; alone all of them. And
+    nobody watches a picture become finer for ever: unless the steps are asked for, it is over after `LIVE_SECONDS`.
     """
     asked: dict[str, Any] = {name: value for name in PAINTING if (value := getattr(settings, name)) is not None}
     if settings.style_layers is not None:
@@ -238,6 +241,8 @@ def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverS
     cores = os.cpu_count() or 1
     threads = max(1, cores // 2) if beside_live else cores
     asked |= {"device": settings.solver_device, "threads": threads}
+    if beside_live and settings.steps is None:
+        asked["seconds"] = LIVE_SECONDS
     return SolverSettings(**preset(settings.preset) | asked)
 
 

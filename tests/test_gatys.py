@@ -406,3 +406,13 @@ def test_held_layers_are_measured_when_due_and_followed_along_their_slope_in_bet
 def test_not_every_style_layer_can_be_held() -> None:
     with pytest.raises(SettingError, match="not among them"):
         settings(held_layers=STYLE_LAYERS, hold=2)
+
+
+def test_a_run_that_is_out_of_time_does_one_step_a_scale_and_says_that_it_is_over(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
+    given = settings(size=300, seconds=0)
+    found = list(GatysSolver(encoder, given).solve(plate, style))
+    plan = scales(WIDTH, HEIGHT, 300, given.steps, single=False)
+    assert [iterate.scale for iterate in found] == [(scale.width, scale.height) for scale in plan]
+    assert [iterate.step == iterate.steps for iterate in found] == [False] * (len(plan) - 1) + [True]

@@ -104,6 +104,8 @@ class SolverSettings:
         average: show a running average of the iterates.
         keep_best: the picture of least loss is the result, rather than the last.
         steps: over all scales together.
+        seconds: to paint for at most, pauses included, every scale for its share of them at least one step; where they
+            end a run, it does not repeat exactly.
         size: long side in pixels of the finest scale.
         seed: of the noise that starts each scale.
         threads: of the CPU; results repeat only with the same number.
@@ -139,6 +141,7 @@ class SolverSettings:
     average: bool = True
     keep_best: bool = False
     steps: int = 300
+    seconds: float = math.inf
     size: int = 640
     seed: int = 0
     threads: int = 2
@@ -156,6 +159,7 @@ class SolverSettings:
         self._within("levels", 1, 12)
         self._within("hold", 1, 100)
         self._within("steps", 1, 100_000)
+        self._within("seconds", 0, math.inf)
         self._within("size", 32, 4096)
         self._within("threads", 1, 1024)
         for name, kind in CHOICES.items():

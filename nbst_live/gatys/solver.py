@@ -60,7 +60,7 @@ class Iterate:
 
     Attributes:
         step: from 1.
-        steps: of the whole run.
+        steps: of the whole run, as far as is known: where the settings' seconds end it sooner, the last iterate says so.
         scale: (width, height) in pixels of this stage and of `picture`.
         total: the objective.
         content: J_content, the share of the plate's power that is missing.
@@ -145,10 +145,11 @@ class GatysSolver:
         goal, paintings = self._coloured(plate, _blend(styles))
         height, width = plate.shape[:2]
         plan = self._plan(width, height, steps, warm=start is not None)
-        total_steps = sum(scale.steps for scale in plan)
+        planned = sum(scale.steps for scale in plan)
         generator = torch.Generator().manual_seed(settings.seed)
         current, pace = (self._tensor(goal), 1.0) if start is None else (self._tensor(start), WARM_RATE)
-        for scale in plan:
+        for place, scale in enumerate(plan):
+            entered, allowed = time.monotonic(), self._allowance(plan[place:], begun)
             where = self._fit_guide(guide, scale)
             objective = self._objective(goal, paintings, scale, where)
             picture = self._begin(current, scale, generator, where)
@@ -156,17 +157,28 @@ class GatysSolver:
             shown = Shown(settings)
             for step in range(scale.steps):
                 before = descent.picture.detach().clone() if settings.keep_best else None
-                losses = descent.step(objective, pace * self._rate(step / scale.steps), where)
+                progress = max(step / scale.steps, min(1.0, (time.monotonic() - entered) / allowed))
+                losses = descent.step(objective, pace * self._rate(progress), where)
                 values = (losses.total.item(), losses.content.item(), losses.style.item())
                 done += 1
                 if not np.isfinite(values[0]):
                     raise SolverError(
-                        f"the objective became {values[0]} at step {done} of {total_steps}, expected a number: "
+                        f"the objective became {values[0]} at step {done} of {planned}, expected a number: "
                         f"lower the learning rate, which is {settings.learning_rate}, or the weights"
                     )
                 current = shown.add(descent.picture.detach() if before is None else before, values[0])
-                seconds = time.monotonic() - begun
-                yield Iterate(done, total_steps, (scale.width, scale.height), *values, seconds, current)
+                now = time.monotonic()
+                over = now - entered >= allowed
+                count = done if over and scale is plan[-1] else planned
+                yield Iterate(done, count, (scale.width, scale.height), *values, now - begun, current)
+                if over:
+                    break
+
+    def _allowance(self, rest: list[Scale], begun: float) -> float:
+        """Seconds for the first of these scales: its share, by pixels and steps, of those that are left."""
+        left = self._settings.seconds - (time.monotonic() - begun)
+        work = [scale.width * scale.height * scale.steps for scale in rest]
+        return max(1e-3, left * work[0] / sum(work))
 
     def _rate(self, progress: float) -> float:
         """The share of the learning rate at this share, 0 to 1, of a scale's steps: it falls at the end, see DECAY."""
