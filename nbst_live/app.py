@@ -19,11 +19,13 @@ from nbst_live.backdrop.room import RoomBackdrop
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource
+from nbst_live.capture.rest import RestingSource
 from nbst_live.composite import Compositor
 from nbst_live.controls import help_lines
 from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
 from nbst_live.mask.ahead import AheadMasker
+from nbst_live.mask.crf import CrfMasker
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
@@ -34,11 +36,13 @@ from nbst_live.pictures import Style, blend, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
 from nbst_live.settings import Settings
 from nbst_live.sinks.local_view import LocalView
+from nbst_live.sinks.loopback import is_loopback
 from nbst_live.sinks.microphone import Microphone
 from nbst_live.sinks.preview import PreviewSink
+from nbst_live.sinks.readers import Readers
 from nbst_live.sinks.recorder import How, Recorder
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
-from nbst_live.stages import Backdrop, Masker, Sink, Source
+from nbst_live.stages import Backdrop, Masker, Sink, Source, SourceInfo
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +104,8 @@ def open_live(
             outputs.sinks.append(view)
         if not outputs.sinks:
             raise InputError("no output is left: use --preview, --record OUT.mp4 or a virtual camera")
+        if settings.rest:
+            source = _resting(source, outputs)
         yield Live(source, masker, pipeline, backdrop, worker, outputs, styles, preview, view)
 
 
@@ -116,15 +122,15 @@ def open_source(settings: Settings, *, realtime: bool) -> Source:
     path = typed(settings.input)
     if is_clip(settings):
         return open_clip(path, settings, realtime=realtime)
-    if path.is_dir() or (exists(path) and path.is_fifo()):
+    if exists(path) and (path.is_dir() or path.is_fifo()):
         raise SourceError(f"--input {settings.input!r} is a folder or a pipe; expected a clip or a camera")
-    if not settings.input.isdecimal() and "://" not in settings.input and not exists(path):
-        raise SourceError(
-            f"--input {settings.input!r} is neither a file nor a camera; give a clip, a camera's number, path or URL "
-            "(`nbst-live doctor` lists the cameras)"
-        )
     return CameraSource(
-        settings.input, size=settings.size, fps=settings.fps, mirror=settings.mirror, rotate=settings.rotate
+        settings.input,
+        size=settings.size,
+        fps=settings.fps,
+        mirror=settings.mirror,
+        rotate=settings.rotate,
+        lock=settings.lock,
     )
 
 
@@ -136,6 +142,23 @@ def open_clip(path: Path, settings: Settings, *, realtime: bool = False) -> Clip
 def is_clip(settings: Settings) -> bool:
     """Whether `--input` is a file, rather than a camera."""
     return is_file(typed(settings.input))
+
+
+def _resting(source: Source, outputs: Outputs) -> Source:
+    """The camera, asleep while nobody watches. Raises InputError where readers cannot be counted."""
+    camera = next((sink for sink in outputs.sinks if isinstance(sink, VirtualCameraSink)), None)
+    if not isinstance(source, CameraSource) or camera is None or not is_loopback(camera.device):
+        raise InputError(
+            "--rest needs a camera as --input and a v4l2loopback virtual camera (Linux), whose readers can be counted; "
+            "leave --rest away"
+        )
+    readers = Readers(camera.device)
+    return RestingSource(source, lambda: watched_by_others(outputs, camera) or readers.any())
+
+
+def watched_by_others(outputs: Outputs, camera: Sink) -> bool:
+    """Whether pictures go elsewhere too: who records or looks at the preview watches as well."""
+    return any(sink is not camera for sink in outputs.sinks)
 
 
 def open_masker(settings: Settings, size: tuple[int, int], *, live: bool) -> OnnxMasker:
@@ -176,6 +199,12 @@ def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
     return AheadMasker(masker) if settings.latency == "low" else masker
 
 
+def open_still_masker(settings: Settings, size: tuple[int, int]) -> Masker:
+    """The mask for stills and for clips that are rendered, refined as `--refine` says. Raises as `open_masker`."""
+    masker = open_masker(settings, size, live=False)
+    return CrfMasker(masker) if settings.refine == "crf" else masker
+
+
 def open_pipeline(settings: Settings, masker: Masker, backdrop: Backdrop, size: tuple[int, int]) -> Pipeline:
     """The way of frames of (width, height) with these stages."""
     people, compositor = People(settings.people), open_compositor(settings, size)
@@ -213,8 +242,8 @@ def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverS
 
 
 def live_threads(settings: Settings) -> int:
-    """Threads of the mask and of OpenCV."""
-    return settings.threads or min(MAX_THREADS, os.cpu_count() or 1)
+    """Threads of the mask and of OpenCV, half of the cores each: they work at the same time (masked.py)."""
+    return settings.threads or min(MAX_THREADS, max(1, (os.cpu_count() or 1) // 2))
 
 
 def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool, sound: bool = True) -> Recorder:
@@ -247,14 +276,27 @@ def open_sinks(settings: Settings, source: Source, *, live: bool) -> list[Sink]:
             sinks.append(opened.enter_context(open_recorder(settings, settings.record, source, live=live)))
         if wanted:
             try:
-                camera = VirtualCameraSink(info.width, info.height, info.fps, settings.virtual_camera)
+                width, height, fps = virtual_format(settings, info)
+                camera = VirtualCameraSink(width, height, fps, settings.virtual_camera)
                 sinks.append(opened.enter_context(camera))
+                if camera.hidden is not None:
+                    log.warning("%s", camera.hidden)
             except SinkError as error:
                 if settings.virtual_camera is not None or not (sinks or settings.preview):
                     raise
                 log.warning("no virtual camera: %s", error)
         opened.pop_all()
     return sinks
+
+
+def virtual_format(settings: Settings, info: SourceInfo) -> tuple[int, int, float]:
+    """Width, height and frames per second of the virtual camera: a clip's own; with a camera those that were asked for,
+    whatever it gives, so that programs find the same camera every day.
+    """
+    if not info.live:
+        return info.width, info.height, info.fps
+    width, height = settings.size if settings.rotate in (0, 180) else settings.size[::-1]
+    return width, height, settings.fps
 
 
 def _open_preview(settings: Settings, pipeline: Pipeline) -> tuple[PreviewSink, LocalView] | tuple[None, None]:

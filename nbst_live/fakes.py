@@ -3,6 +3,7 @@
 import time as clock
 from collections.abc import Callable, Collection, Sequence
 
+import cv2
 import numpy as np
 
 from nbst_live.closing import Closable
@@ -54,6 +55,65 @@ class FakeSource(Closable):
 
     def close(self) -> None:
         self.closings += 1
+
+
+class FakeCamera:
+    """A camera as OpenCV shows it, that misbehaves as it is told to while it is open; give `open` for `open_capture`.
+
+    `way` is "good", "broken" (every picture is refused), "silent" (reads wait `patience` seconds, then fail) or "gone"
+    (reads fail at once, and it cannot be opened). After `hang` it is silent until it is opened anew. It gives `picture`
+    at `fps`, from `delay` seconds after each opening on. `controls` holds the properties that it has and their values;
+    `set` changes those alone.
+    """
+
+    def __init__(self, picture: Picture, fps: float = 30.0, delay: float = 0.0, patience: float = 1.0) -> None:
+        self.picture, self.fps, self.delay, self.patience = picture, fps, delay, patience
+        self.way = "good"
+        self.openings = self.releases = 0
+        self.hung = 0
+        self.controls: dict[int, float] = {}
+
+    def hang(self) -> None:
+        self.hung = self.openings
+
+    def open(self, *_: object) -> "FakeCapture | None":
+        if self.way == "gone":
+            return None
+        self.openings += 1
+        return FakeCapture(self)
+
+
+class FakeCapture:
+    """One opening of a FakeCamera: the part of cv2.VideoCapture that a camera needs."""
+
+    def __init__(self, camera: FakeCamera) -> None:
+        self._camera, self._number = camera, camera.openings
+        self._due = clock.monotonic() + camera.delay
+
+    def read(self) -> tuple[bool, Picture | None]:
+        camera = self._camera
+        if camera.way == "gone":
+            return False, None
+        if camera.way == "silent" or self._number <= camera.hung:
+            clock.sleep(camera.patience)
+            return False, None
+        clock.sleep(max(0.0, self._due - clock.monotonic()))
+        self._due = max(self._due, clock.monotonic() - 1 / camera.fps) + 1 / camera.fps
+        return (False, None) if camera.way == "broken" else (True, camera.picture.copy())
+
+    def get(self, control: int) -> float:
+        height, width = self._camera.picture.shape[:2]
+        sizes = {cv2.CAP_PROP_FRAME_WIDTH: width, cv2.CAP_PROP_FRAME_HEIGHT: height, cv2.CAP_PROP_FPS: self._camera.fps}
+        return float(sizes.get(control, self._camera.controls.get(control, 0.0)))
+
+    def set(self, control: int, value: float) -> bool:
+        known = control in self._camera.controls
+        if known:
+            self._camera.controls[control] = value
+        return known
+
+    def release(self) -> None:
+        self._camera.releases += 1
 
 
 class FakeSink(Closable):

@@ -12,7 +12,7 @@ PAINTING = (
     "content_layer", "style_layers", "layer_weights", "steps", "learning_rate", "features", "seed", "solver_device",
 )  # fmt: skip
 """Settings of every command that paints."""
-MASKING = ("people", "threads", "mask_model", "provider", "verbose")
+MASKING = ("people", "refine", "threads", "mask_model", "provider", "verbose")
 """Settings of every command that finds people."""
 JOINING = ("light_wrap", "harmonize")
 """Settings of every command that puts people before a backdrop."""

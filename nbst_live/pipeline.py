@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
+import cv2
 
 from nbst_live.closing import Closable
 from nbst_live.composite import Compositor
 from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceStalled
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
-from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source
+from nbst_live.masked import Masked, MaskedFrames
+from nbst_live.stages import Alpha, Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
 from nbst_live.timing import StageTimer
 
 log = logging.getLogger(__name__)
@@ -73,13 +74,25 @@ class Pipeline:
 
     def process(self, frame: Frame) -> Picture:
         """The finished picture of a frame, (H, W, 3) uint8 BGR, valid until the next call."""
-        stage = self.timer.stage
+        return self.finish(self.look(frame))
+
+    def look(self, frame: Frame) -> Masked:
+        """The first half of the way: the mask. It may run in another thread than the second half."""
+        began = time.perf_counter()
+        alpha: Alpha | MaskError
+        try:
+            alpha = self._masker.mask(frame.picture)
+        except MaskError as error:
+            alpha = error
+        return Masked(frame, alpha, time.perf_counter() - began)
+
+    def finish(self, masked: Masked) -> Picture:
+        """The second half: from a frame and its mask to the picture, valid until the next call."""
+        stage, frame, alpha = self.timer.stage, masked.frame, masked.alpha
         self.counts.frames_in += 1
-        with stage("mask"):
-            try:
-                alpha = self._masker.mask(frame.picture)
-            except MaskError as error:
-                return self._backdrop_alone(frame, error)
+        self.timer.add("mask", masked.seconds)
+        if isinstance(alpha, MaskError):
+            return self._backdrop_alone(frame, alpha)
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
             self._backdrop.observe(frame, alpha)
@@ -87,7 +100,7 @@ class Pipeline:
         with stage("matte"):
             cutout = self._refiner.refine(self._people.keep(alpha), frame.picture, self._backdrop.room())
             self.matte = cutout.matte
-        self.counts.with_person += bool(np.count_nonzero(self.matte) > PERSON_SHARE * self.matte.size)
+        self.counts.with_person += bool(cv2.countNonZero(self.matte) > PERSON_SHARE * self.matte.size)
         if self.panic:
             return backdrop
         with stage("composite"):
@@ -146,33 +159,38 @@ class Outputs(Closable):
 def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> None:
     """Sends every frame of the source down the pipeline and out, until the source ends or `tick` returns False.
 
-    `tick` is called once a round, for keys and status. While a camera stalls the backdrop alone goes out, about twice a
-    second. Raises SourceError and SinkError.
+    The next frame is masked while this one is finished. `tick` is called once a round, for keys and status. While a
+    camera stalls the backdrop alone goes out, about twice a second. Raises SourceError and SinkError.
     """
-    for frame in frames(source, pipeline, outputs, tick):
-        began, dropped = time.monotonic(), source.dropped
-        picture = pipeline.process(frame)
-        with pipeline.timer.stage("send"):
-            outputs.send(picture, frame.time)
-        pipeline.sent(frame, (time.monotonic() - began) * source.info.fps + source.dropped - dropped)
+    with MaskedFrames(source, pipeline.look) as ahead:
+        for masked in _frames(source.info, ahead, pipeline, outputs, tick):
+            began, dropped, frame = time.monotonic(), source.dropped, masked.frame
+            picture = pipeline.finish(masked)
+            with pipeline.timer.stage("send"):
+                outputs.send(picture, frame.time)
+            # Two halves that overlap take as long as the longer one.
+            seconds = max(masked.seconds, time.monotonic() - began)
+            pipeline.sent(frame, seconds * source.info.fps + source.dropped - dropped)
 
 
-def frames(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> Iterator[Frame]:
+def _frames(
+    info: SourceInfo, ahead: MaskedFrames, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]
+) -> Iterator[Masked]:
     """The source's frames; fills a stalled camera's gaps with the backdrop alone. A clip has no gaps, it is late."""
     last = (0.0, time.monotonic())
     seen = False
     while tick():
         try:
-            frame = source.read()
+            masked = ahead.read()
         except SourceEnded:
             return
         except SourceStalled:
             pipeline.counts.stalls += 1
-            if seen and source.info.live:
+            if seen and info.live:
                 outputs.send(pipeline.idle(), last[0] + time.monotonic() - last[1])
             continue
-        seen, last = True, (frame.time, time.monotonic())
-        yield frame
+        seen, last = True, (masked.frame.time, time.monotonic())
+        yield masked
 
 
 def _close_quietly(sink: Sink) -> None:

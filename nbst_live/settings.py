@@ -32,6 +32,7 @@ PROVIDERS = ("auto", "tensorrt", "cuda", "directml", "coreml", "openvino", "cpu"
 DEVICES = ("cpu", "cuda", "mps")
 FEATURES = ("compact", "vgg19")
 LATENCIES = ("sync", "low")
+REFINEMENTS = ("guided", "crf")
 ENCODERS = ("auto", "x264", "nvenc", "qsv", "videotoolbox", "amf", "mf")
 RECORD_TIMES = ("true", "constant")
 PRESETS = ("default", "paper-formula", "paper-code")
@@ -81,6 +82,14 @@ class Settings:
     harmonize: bool = _setting(
         False, flag, None, "draw the colours of the person's edge slightly towards the painting's", "picture"
     )
+    refine: str = _setting(
+        "guided",
+        choice(*REFINEMENTS),
+        "|".join(REFINEMENTS),
+        "what moves the mask of stills and rendered clips to the picture's edges: the guided filter alone, or first "
+        "DeepLab's fully connected CRF, which takes about half a second a picture",
+        "picture",
+    )
     latency: str = _setting(
         "sync",
         choice(*LATENCIES),
@@ -91,11 +100,26 @@ class Settings:
     mirror: bool = _setting(False, flag, None, "mirror the picture left to right", "picture")
     rotate: int = _setting(0, rotation, "DEG", "turn the picture clockwise by 0, 90, 180 or 270 degrees", "picture")
 
-    input: str = _setting("0", text, "CAMERA|CLIP", "a camera by number, device path or URL, or a clip file", "way")
-    size: tuple[int, int] = _setting(
-        (1280, 720), size, "WxH", "asked of the camera; sinks get what the camera gives, or a clip's own size", "way"
+    input: str = _setting(
+        "0", text, "CAMERA|CLIP", "a camera by number, device path, URL or (on Linux) name, or a clip file", "way"
     )
-    fps: float = _setting(30.0, number(1, 240), "N", "frames per second asked of the camera", "way")
+    size: tuple[int, int] = _setting(
+        (1280, 720),
+        size,
+        "WxH",
+        "asked of the camera; the virtual camera has it whatever the camera gives, other outputs get what comes",
+        "way",
+    )
+    fps: float = _setting(
+        30.0,
+        number(1, 240),
+        "N",
+        "frames per second asked of the camera; the virtual camera keeps exactly these",
+        "way",
+    )
+    lock: bool = _setting(
+        False, flag, None, "hold the camera's exposure, white balance and focus once they have settled", "way"
+    )
     record: Path | None = _setting(None, path, "OUT.mp4", "record to this file (.mp4, .mkv or .mov)", "way")
     audio: str | None = _setting(
         None,
@@ -131,6 +155,9 @@ class Settings:
         "way",
     )
     no_virtual_camera: bool = _setting(False, flag, None, "do not open a virtual camera", "way")
+    rest: bool = _setting(
+        False, flag, None, "let camera and mask sleep while no program reads the virtual camera (Linux)", "way"
+    )
 
     refresh: float = _setting(
         60.0, number(0, 86400), "SECONDS", "paint the room anew, from the last result, this often; 0: never", "solver"
@@ -182,7 +209,7 @@ class Settings:
         None,
         number(1, 256, whole=True),
         "N",
-        "threads of the live part (default: the machine's cores, at most 4)",
+        "threads of each half of the live part, the mask and the rest (default: half of the cores, at most 4)",
         "machine",
     )
     mask_model: str = _setting(

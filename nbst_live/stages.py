@@ -119,7 +119,7 @@ class Masker(Closing, Protocol):
         ...
 
     def mask(self, picture: Picture) -> Alpha:
-        """Alpha at the network's size, valid until the next call. Raises MaskError."""
+        """Alpha at the network's size, the caller's to keep. Raises MaskError."""
         ...
 
 

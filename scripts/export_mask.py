@@ -4,9 +4,11 @@
     python scripts/export_mask.py runs/fast/checkpoint.pt models/person-fast.onnx --int8 \
         --persons DIR --scenes DIR --rooms DIR
 
-With `--mix OTHER SHARE` the weights are that share of another checkpoint's and the rest of the first's: the stages of one
-training lie near enough to one another for their mean to be a network too (Izmailov et al., "Averaging Weights Leads to
-Wider Optima and Better Generalization", UAI 2018). The averaged weights are exported, batch normalisation folded in. Input `image` `(1, 3, height, width)` float32 RGB in
+With `--mix OTHER SHARE` the weights are that share of another checkpoint's and the rest of the first's: the stages of
+one training lie near enough to one another for their mean to be a network too (Izmailov et al., "Averaging Weights
+Leads to Wider Optima and Better Generalization", UAI 2018).
+
+The averaged weights are exported, batch normalisation folded in. Input `image` `(1, 3, height, width)` float32 RGB in
 [-1, 1], height and width free multiples of 16; output `alpha` `(1, 1, height, width)` float32 in [0, 1]. The float
 network is compared with the checkpoint at all shapes it was trained at before it counts. With --int8 it is then
 quantised (quantise_mask.py) by training samples, and what that changes is measured on others. The file's entry in

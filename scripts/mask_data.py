@@ -7,7 +7,7 @@ photos stay in memory with their halved copies, so that a sample is a warp or tw
 import csv
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -23,10 +23,12 @@ Size = tuple[int, int]  # height, width
 
 # (height, width) and share: 16:9, 4:3, upright and square. Those of one model all cost about the same.
 SHAPES = {
-    "fast": {(144, 256): 0.36, (192, 224): 0.28, (224, 192): 0.36},
+    "fast": {(160, 288): 0.38, (192, 256): 0.26, (224, 208): 0.36},
     "fine": {(256, 448): 0.30, (288, 384): 0.22, (384, 288): 0.30, (336, 336): 0.18},
 }
-KINDS = {"webcam": 0.30, "crowd": 0.15, "nobody": 0.06, "photo": 0.33, "scene": 0.16}
+KINDS = {"webcam": 0.28, "crowd": 0.17, "nobody": 0.06, "photo": 0.30, "scene": 0.19}
+TWINS = {"webcam": 0.7, "crowd": 0.3}  # what pairs of frames show
+SMALL_PERSON = 48  # pixels: people of scenes that are smaller are not cut out
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Library:
     standing: list[int]  # indices of figures that no edge cuts off
     empty: list[Layers]  # rooms and scenes without anybody
     peopled: list[Layers]  # scenes with people: BGR and alpha
+    cast: list[Figure] = field(default_factory=list)  # the people of those scenes, cut out; postures no portrait has
 
 
 def foreground(photo: Image, alpha: Image) -> Image:
@@ -136,14 +139,28 @@ def read_library(persons: list[Path], scenes: Path, rooms: Path) -> Library:
     """Everything the training may see: the `train` split and nine rooms in ten."""
     figures = [read_figure(p, a) for folder in persons for _, p, a in read_split(folder, "train") if (a > 127).any()]
     empty = [Layers.of(room) for room in read_rooms(rooms, held_out=False)]
-    peopled = []
+    peopled, cast = [], []
     for _, photo, alpha in read_split(scenes, "train"):
         if (alpha > 127).any():
             peopled.append(Layers.of(np.dstack([photo, alpha])))
+            cast += _cut_out(photo, alpha)
         else:
             empty += [Layers.of(photo)] * 8  # few beside the rooms, and far more varied
     standing = [k for k, figure in enumerate(figures) if figure.tall and not any(figure.touches)]
-    return Library(figures, standing, empty, peopled)
+    return Library(figures, standing, empty, peopled, cast)
+
+
+def _cut_out(photo: Image, alpha: Image) -> list[Figure]:
+    """Each person, or group that hangs together, of a scene; not those that the upper edge cuts off."""
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats((alpha > 127).astype(np.uint8))
+    found = []
+    for k in range(1, count):
+        left, top, width, height = map(int, boxes[k, :4])
+        if min(width, height) >= SMALL_PERSON and top > 2:
+            window = slice(top - 3, top + height + 6), slice(max(left - 6, 0), left + width + 6)
+            own = np.where(labels[window] == k, alpha[window], 0).astype(np.uint8)
+            found.append(read_figure(np.ascontiguousarray(photo[window]), own))
+    return found
 
 
 class Painter:
@@ -153,25 +170,44 @@ class Painter:
         self.library = library
         self.rng = random.Random(seed)
         self.noise = np.random.default_rng(seed)
+        self._moved = 0.0, 0.0  # pixels by which all people stand elsewhere
 
     def sample(self, shape: Size) -> Sample:
         kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
         image, alpha = getattr(self, kind)(shape)
         return self._camera(image, alpha)
 
+    def twins(self, shape: Size) -> tuple[Sample, Sample]:
+        """Two frames of one scene: all the same but the sensor's noise, and the people moved by a pixel or so."""
+        kind = self.rng.choices(list(TWINS), list(TWINS.values()))[0]
+        move, grain = (self.rng.gauss(0, 0.8), self.rng.gauss(0, 0.4)), self.rng.uniform(0.5, 6)
+        state = self.rng.getstate()
+        first = self._camera(*getattr(self, kind)(shape))
+        self.rng.setstate(state)
+        self._moved = move
+        second = self._camera(*getattr(self, kind)(shape))
+        self._moved = 0.0, 0.0
+        return self._grainy(*first, grain), self._grainy(*second, grain)
+
     def webcam(self, shape: Size) -> Sample:
         """One or two people before a background, cut off by the frame as a webcam cuts them."""
         image, alpha = self._background(shape), np.zeros(shape, np.uint8)
         if self.rng.random() < 0.15:
-            figure = self.rng.choice(self.library.figures)
+            figure = self._anyone()
             image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.3, 0.8))
         figure = self.rng.choice(self.library.figures)
         image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.5, 1.25))
         if self.rng.random() < 0.08:
             image, alpha = self._held(image, alpha)
-        elif self.rng.random() < 0.2:
+        elif self.rng.random() < 0.25:
             image, alpha = self._carried(image, alpha)
         return image, alpha
+
+    def _anyone(self) -> Figure:
+        """A figure of the photos, or at times one cut out of a scene."""
+        if self.library.cast and self.rng.random() < 0.4:
+            return self.rng.choice(self.library.cast)
+        return self.rng.choice(self.library.figures)
 
     def crowd(self, shape: Size) -> Sample:
         """One to seven full figures, the far ones first, in a room or among the people of a scene."""
@@ -181,9 +217,17 @@ class Painter:
             image, alpha = self._background(shape), np.zeros(shape, np.uint8)
         tallest = self.rng.uniform(0.2, 1.1)
         for height in sorted(tallest * self.rng.uniform(0.5, 1) for _ in range(self.rng.choice((1, 1, 2, 3, 4, 5, 7)))):
-            figure = self.library.figures[self.rng.choice(self.library.standing)]
+            figure = self._whole()
             image, alpha = self._paste(image, alpha, figure, self._stand(figure, shape, height))
         return image, alpha
+
+    def _whole(self) -> Figure:
+        """A figure that no edge cuts off: from head to foot, or as a scene shows it."""
+        if self.library.cast and self.rng.random() < 0.4:
+            figure = self.rng.choice(self.library.cast)
+            if not any(figure.touches):
+                return figure
+        return self.library.figures[self.rng.choice(self.library.standing)]
 
     def nobody(self, shape: Size) -> Sample:
         return self._background(shape), np.zeros(shape, np.uint8)
@@ -191,7 +235,7 @@ class Painter:
     def photo(self, shape: Size) -> Sample:
         """A person photo as it is: stretched to the frame, or a crop of it: a head, a torso or legs alone, at times."""
         layers = self.rng.choice(self.library.figures).photo
-        near = self.rng.choice((1.0, 1.0, 1.0, self.rng.uniform(1.0, 1.5), self.rng.uniform(1.5, 2.5)))
+        near = self.rng.choice((1.0, 1.0, 1.0, self.rng.uniform(1.0, 1.5), self.rng.uniform(1.5, 3.0)))
         matrix = self._fill(layers.size, shape, near, self.rng.uniform(0, 1))
         return _split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
 
@@ -252,6 +296,7 @@ class Painter:
         return self._flipped(np.array([[wide, 0, x], [0, scale, y]]), shape)
 
     def _paste(self, image: Image, alpha: Image, figure: Figure, matrix: Matrix) -> Sample:
+        matrix = matrix + np.array([[0, 0, self._moved[0]], [0, 0, self._moved[1]]])
         layer = figure.cut.warp(matrix, image.shape[:2], cv2.BORDER_CONSTANT)
         cut, own = _split(layer)
         lit = cv2.min(_relit(cut, self.rng, 0.25), cv2.merge([own] * 3)) if self.rng.random() < 0.6 else cut
@@ -317,14 +362,17 @@ class Painter:
         if rng.random() < 0.15:
             image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
         if rng.random() < 0.25:
-            grain = self.noise.standard_normal(image.shape, np.float32) * rng.uniform(2, 14)
-            image = cv2.add(image, grain, dtype=cv2.CV_8U)
+            image, alpha = self._grainy(image, alpha, rng.uniform(2, 14))
         if rng.random() < 0.3:
             _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(35, 92)])
             image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
         if rng.random() < 0.04:
             image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         return image, alpha
+
+    def _grainy(self, image: Image, alpha: Image, strength: float) -> Sample:
+        grain = self.noise.standard_normal(image.shape, np.float32) * np.float32(strength)
+        return cv2.add(image, grain, dtype=cv2.CV_8U), alpha
 
 
 def _split(layer: Image) -> Sample:
@@ -354,11 +402,14 @@ def _streak(length: int, angle: float) -> npt.NDArray[np.float32]:
 
 
 class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless batches `(B, H, W, 3)` and `(B, H, W)` uint8, each of one shape drawn by its share."""
+    """Endless batches `(B, H, W, 3)` and `(B, H, W)` uint8, each of one shape drawn by its share.
 
-    def __init__(self, library: Library, shapes: dict[Size, float], size: int, seed: int):
+    The first `2 * twins` samples of a batch are pairs of neighbouring frames, each next to its other.
+    """
+
+    def __init__(self, library: Library, shapes: dict[Size, float], size: int, twins: int, seed: int):
         super().__init__()
-        self.library, self.shapes, self.size, self.seed = library, shapes, size, seed
+        self.library, self.shapes, self.size, self.twins, self.seed = library, shapes, size, twins, seed
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         cv2.setNumThreads(1)
@@ -366,5 +417,7 @@ class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         painter = Painter(self.library, self.seed * 1000 + (worker.id if worker else 0))
         while True:
             shape = painter.rng.choices(list(self.shapes), list(self.shapes.values()))[0]
-            images, alphas = zip(*(painter.sample(shape) for _ in range(self.size)), strict=True)
+            samples = [sample for _ in range(self.twins) for sample in painter.twins(shape)]
+            samples += [painter.sample(shape) for _ in range(self.size - len(samples))]
+            images, alphas = zip(*samples, strict=True)
             yield torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(alphas))

@@ -7,7 +7,10 @@ On a CPU one process per core trains on its own samples and the gradients are av
 several threads, that keeps its speed on a machine others use too. Keep freed memory in the process, which is worth a
 quarter of the time: `MALLOC_TRIM_THRESHOLD_=99999999999 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=1000000000`.
 
-Writes to --out: `checkpoint.pt` (resume with --resume), `log.csv`, `curves.png`, `examples.png`.
+bfloat16 is used where the processor or card computes with it, else float32: emulated, it is 15 times as slow.
+
+Writes to --out: `checkpoint.pt` (resume with --resume), `log.csv`, `curves.png`, `examples.png`; with --start also
+`start.pt`, the weights it began with, which export_mask.py can mix in.
 """
 
 import argparse
@@ -26,6 +29,7 @@ import torch
 import torch.distributed as dist
 from mask_data import SHAPES, Batches, Image, Library, Size, read_library, read_rooms, read_split
 from mask_net import MaskNet, load_encoder
+from mask_start import start_from
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 from torch.nn import functional
@@ -33,10 +37,14 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
+from nbst_live.gatys.features import fastest_precision
+
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 ENCODER_RATE, HEAD_RATE, WEIGHT_DECAY, WARM_UP, CLIP = 3e-4, 2e-3, 1e-3, 100, 2.0
+TWIN_SHARE, STEADINESS = 0.25, 1.5  # pairs of frames by samples of a batch; the weight of the change between them
+CALIBRATION = 8  # batches
 CHECK_EVERY, SAVE_SECONDS = 400, 180.0
 CHECK_ASPECTS = {"portrait": 0.8, "fashion": 0.6, "scene": 1.3, "room": 1.8}  # width / height
 
@@ -46,8 +54,12 @@ def normalised(images: Tensor) -> Tensor:
     return images.flip(-1).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def loss_of(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy, one minus soft IoU, and the mean error in a band of three pixels about the edge."""
+def loss_of(logits: Tensor, target: Tensor, twins: int = 0) -> Tensor:
+    """Cross-entropy, one minus soft IoU, and the mean error in a band of three pixels about the edge.
+
+    Between the frames of each of the first `twins` pairs, also how much the error changes, in shares of the same band:
+    a mask that errs alike from frame to frame does not flicker.
+    """
     alpha = torch.sigmoid(logits)
     entropy = functional.binary_cross_entropy_with_logits(logits, target)
     both, either = (alpha * target).sum((1, 2, 3)), (alpha + target - alpha * target).sum((1, 2, 3))
@@ -55,7 +67,9 @@ def loss_of(logits: Tensor, target: Tensor) -> Tensor:
     overlap = ((both + some) / (either + some)).mean()
     band = functional.max_pool2d(target, 7, 1, 3) + functional.max_pool2d(-target, 7, 1, 3)
     edge = ((alpha - target).abs() * band).sum() / (band.sum() + some)
-    return entropy + (1 - overlap) + edge
+    error = (alpha - target)[: 2 * twins]
+    change = (error[0::2] - error[1::2]).abs().sum() / (band[: 2 * twins].sum() / 2 + some)
+    return entropy + (1 - overlap) + edge + STEADINESS * change
 
 
 @dataclass
@@ -126,12 +140,18 @@ class Trainer:
     def __init__(self, args: argparse.Namespace, rank: int, library: Library, check: Check | None):
         torch.manual_seed(args.seed)
         self.args, self.rank, self.check = args, rank, check
-        self.device = torch.device(args.device)
+        self.device, self.precision = torch.device(args.device), fastest_precision(args.device)
         self.net = MaskNet(args.kind)
+        size = args.batch // args.workers
+        self.twins = round(TWIN_SHARE * size / 2)
         if args.encoder:
             load_encoder(self.net.encoder, args.encoder)
         if args.start:
-            self._start_from(args.start)
+            calm = iter(Batches(library, SHAPES[args.kind], size, 0, args.seed))
+            start_from(self.net, args.start, [normalised(next(calm)[0]) for _ in range(CALIBRATION)])
+            if rank == 0:
+                start = {f"module.{key}": value for key, value in self.net.state_dict().items()}
+                torch.save({"average": start, "kind": args.kind}, args.out / "start.pt")
         self.net.to(self.device).train()
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from its stub
         self.average = AveragedModel(self.net, avg_fn=_average, use_buffers=True)
@@ -143,7 +163,8 @@ class Trainer:
         if args.resume:
             self._load()
         self.parallel = DistributedDataParallel(self.net, forward_sync_buffers=False)
-        batches = Batches(library, SHAPES[args.kind], args.batch // args.workers, args.seed + 7919 * self.step + rank)
+        seed = args.seed + 7919 * self.step + rank
+        batches = Batches(library, SHAPES[args.kind], size, self.twins, seed)
         self.batches = iter(DataLoader(batches, batch_size=None, num_workers=args.loaders))
 
     def run(self) -> None:
@@ -175,9 +196,9 @@ class Trainer:
             group["lr"] = group["top"] * max(rate, 0.002)
         images, alphas = next(self.batches)
         target = alphas.to(self.device)[:, None].float() / 255
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.parallel(normalised(images.to(self.device)))
-        loss = loss_of(logits.float(), target)
+        loss = loss_of(logits.float(), target, self.twins)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
@@ -212,16 +233,6 @@ class Trainer:
         torch.save(state, part)
         part.replace(self.args.out / "checkpoint.pt")
         self.saved = time.monotonic()
-
-    def _start_from(self, path: Path) -> None:
-        """Takes the averaged weights of another run, those that fit in name and shape."""
-        average = torch.load(path, map_location=self.device, weights_only=True)["average"]
-        own = self.net.state_dict()
-        named = {key.removeprefix("module."): value for key, value in average.items()}
-        fitting = {key: value for key, value in named.items() if key in own and own[key].shape == value.shape}
-        self.net.load_state_dict(own | fitting)
-        if self.rank == 0:
-            print(f"{path}: {len(fitting)} of {len(own)} weights taken", flush=True)
 
     def _load(self) -> None:
         state = torch.load(self.args.out / "checkpoint.pt", map_location=self.device, weights_only=True)
@@ -267,7 +278,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenes", type=Path, required=True, help="a folder of images, masks, index.csv")
     parser.add_argument("--rooms", type=Path, required=True, help="a folder of pictures without anybody")
     parser.add_argument("--encoder", type=Path, help=".tflite or .npz to start the encoder from")
-    parser.add_argument("--start", type=Path, help="checkpoint.pt of another run, to start from what fits of it")
+    parser.add_argument("--start", type=Path, help="checkpoint.pt or exported .onnx of another run, to go on from")
     parser.add_argument("--kind", choices=tuple(SHAPES), default="fast", help="the model: its input sizes and rates")
     parser.add_argument("--rate", type=float, default=1.0, help="share of the learning rates to go at")
     parser.add_argument("--out", type=Path, required=True)

@@ -137,6 +137,14 @@ def test_version(capsys):
     assert capsys.readouterr().out.startswith("nbst-live 0.")
 
 
+def test_doctor_looks_only_at_what_is_asked(capsys):
+    assert status("doctor", "places", "program") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[4:20].strip() for line in lines] == ["config file", "backdrop cache", "log file", "nbst-live"]
+    assert status("doctor", "cellar") == 2
+    assert "got part cellar, expected some of program, cameras, virtual-camera" in said(capsys)
+
+
 def test_styles_and_cache_and_doctor_report(capsys):
     assert status("styles") == 0
     assert len(capsys.readouterr().out.splitlines()) >= 6

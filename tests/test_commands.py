@@ -110,6 +110,14 @@ def test_image_follows_the_papers_program(photo, tmp_path, capsys):
     assert (np.abs(after.astype(int) - before).max(axis=2) > RAW_LEVELS)[person == 0].all()
 
 
+def test_the_crf_moves_the_mask_a_little(photo, tmp_path):
+    masks = []
+    for refine in ("guided", "crf"):
+        run("mask", photo, "--refine", refine, "-o", tmp_path / f"{refine}.png")
+        masks.append(cv2.imread(str(tmp_path / f"{refine}.png"), cv2.IMREAD_UNCHANGED).astype(int))
+    assert 0.05 < np.abs(masks[0] - masks[1]).mean() < 8
+
+
 def test_a_mix_of_styles_is_another_picture_than_either(photo, tmp_path):
     mixed = ("--style", "swirl", "--style", "mosaic", "--style-mix")
     pictures = []

@@ -1,13 +1,17 @@
 """Cameras are found, and what is the matter with them is told, by the answers of the system's driver."""
 
 import errno
+import os
+import re
 import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nbst_live import v4l2
 from nbst_live.capture import devices
+from nbst_live.errors import SourceError
 
 
 class Driver:
@@ -20,7 +24,7 @@ class Driver:
 
     def __call__(self, _: int, request: int, data: Any) -> int:
         index, second = struct.unpack_from("2I", data)
-        if request == devices._VIDIOC_QUERYCAP:
+        if request == v4l2.QUERYCAP:
             struct.pack_into("2I", data, 84, 0x80000000 | 0x04A00001, self._own)
         elif request == devices._VIDIOC_REQBUFS:
             if self._busy:
@@ -75,18 +79,78 @@ class TestV4L2:
     def test_why_a_camera_does_not_open_is_told(self, node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(devices, "_node", lambda _: str(node))
         monkeypatch.setattr("fcntl.ioctl", Driver(busy=True))
-        assert "busy: another program uses it" in devices.why_not("0")
+        assert "busy: another user's program uses it" in devices.why_not("0")
+        monkeypatch.setattr(devices, "holders", lambda _: [v4l2.Holder(4711, "firefox")])
+        assert "busy: firefox (process 4711) uses it; close that program" in devices.why_not("0")
         monkeypatch.setattr("fcntl.ioctl", Driver(own=0x00800000))
         assert "captures no video" in devices.why_not("0")
         monkeypatch.setattr("fcntl.ioctl", Driver())
         assert "no picture format" in devices.why_not("0")
         monkeypatch.setattr("os.access", lambda *_: False)
         assert "no permission" in devices.why_not("0")
-        assert "usermod -aG" in devices.why_not("0")
+        # Where udev has given the node to a group, the user needs to be in it; else the node needs one first.
+        assert "chgrp video" in devices.why_not("0")
+        status = os.stat_result((0o020660, 0, 0, 1, 0, 44, 0, 0, 0, 0))
+        monkeypatch.setattr(Path, "stat", lambda *_, **__: status)
+        assert re.search(r"run `sudo usermod -aG \w+ \$USER`, then log out", v4l2.permit(node))
+
+    @pytest.fixture
+    def two(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two cameras, one of them twice in the list: its second node gives no video."""
+        for number, name in enumerate(("Integrated Camera", "Integrated Camera", "HD Pro Webcam C920")):
+            (tmp_path / "sys" / f"video{number}").mkdir(parents=True)
+            (tmp_path / "sys" / f"video{number}" / "name").write_text(name + "\n")
+            (tmp_path / f"video{number}").touch()
+        monkeypatch.setattr(devices, "_SYSFS", tmp_path / "sys")
+        monkeypatch.setattr(devices, "_DEV", tmp_path)
+        without = str(tmp_path / "video1")
+        monkeypatch.setattr(
+            devices, "capabilities", lambda device: str(Path(f"/proc/self/fd/{device}").readlink()) != without
+        )
+
+    @pytest.mark.usefixtures("two")
+    @pytest.mark.parametrize(
+        ("given", "found"),
+        [
+            ("Integrated Camera", "video0"),
+            ("integrated", "video0"),
+            ("c920", "video2"),
+            ("hd pro webcam C920", "video2"),
+        ],
+    )
+    def test_a_camera_is_found_by_its_name_or_a_part_of_it(self, tmp_path: Path, given: str, found: str) -> None:
+        assert devices.find(given) == str(tmp_path / found)
+
+    @pytest.mark.usefixtures("two")
+    def test_numbers_paths_and_addresses_are_what_they_are(self) -> None:
+        for spec in ("2", "/dev/video7", "rtsp://camera/live"):
+            assert devices.find(spec) == spec
+
+    @pytest.mark.usefixtures("two")
+    def test_a_name_that_fits_none_or_several_is_refused_with_those_there_are(self) -> None:
+        with pytest.raises(SourceError, match=r"neither a file nor a camera; .* \(HD Pro Webcam C920\)"):
+            devices.find("Brio")
+        with pytest.raises(SourceError, match=r"several cameras; give one of .*video0 \(Integrated Camera\)"):
+            devices.find("cam")
+
+    @pytest.mark.usefixtures("two")
+    def test_a_camera_that_comes_back_under_another_number_is_found(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(devices, "_node", lambda spec: str(tmp_path / f"video{spec}") if len(spec) == 1 else spec)
+        name = devices.label("2")
+        assert name == "HD Pro Webcam C920"
+        assert devices.find_again("2", name) == "2"
+        (tmp_path / "sys" / "video2").rename(tmp_path / "sys" / "video4")
+        (tmp_path / "video2").rename(tmp_path / "video4")
+        assert devices.find_again("2", name) == str(tmp_path / "video4")
+        (tmp_path / "sys" / "video4").rename(tmp_path / "elsewhere")
+        assert devices.find_again("2", name) is None
+        assert devices.find_again("2", "") == "2"
 
     def test_requests_hold_the_sizes_of_their_structures(self) -> None:
         sizes = {
-            devices._VIDIOC_QUERYCAP: devices._CAPABILITY_SIZE,
+            v4l2.QUERYCAP: v4l2.CAPABILITY_SIZE,
             devices._VIDIOC_ENUM_FMT: devices._FORMAT_SIZE,
             devices._VIDIOC_ENUM_FRAMESIZES: devices._FRAME_SIZE_SIZE,
             devices._VIDIOC_ENUM_FRAMEINTERVALS: devices._INTERVAL_SIZE,

@@ -1,4 +1,5 @@
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from nbst_live.errors import ModelError, SettingError, SolverError
 from nbst_live.gatys.features import CompactEncoder, ReplicatePad, load_encoder
 from nbst_live.gatys.losses import ContentLoss, Norm, StyleLoss, TotalVariationLoss, gram
+from nbst_live.gatys.objective import Objective
 from nbst_live.gatys.palette import repaint
 from nbst_live.gatys.pictures import to_area_of, to_picture, to_tensor
 from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS, SolverSettings, preset
@@ -360,7 +362,12 @@ def test_kept_colours_are_the_rooms(encoder: CompactEncoder, plate: Picture, sty
     assert distance(kept, plate) < 0.5 * distance(style, plate)
 
 
-@pytest.mark.parametrize("changes", [{"levels": 1}, {"optimizer": "lbfgs"}, {"multiscale": False}, {"start": "photo"}])
+HELD = {"held_layers": STYLE_LAYERS[:3], "hold": 4}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"levels": 1}, {"optimizer": "lbfgs"}, {"multiscale": False}, {"start": "photo"}, HELD]
+)
 def test_every_way_down_lowers_the_loss(
     encoder: CompactEncoder, plate: Picture, style: Picture, changes: dict[str, object]
 ) -> None:
@@ -377,3 +384,25 @@ def test_the_papers_presets_keep_their_best_picture(
     best = min(found, key=lambda iterate: iterate.total)
     assert best.total < found[0].total
     np.testing.assert_array_equal(found[-1].picture, best.picture)
+
+
+def test_held_layers_are_measured_when_due_and_followed_along_their_slope_in_between(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
+    layers = STYLE_LAYERS[:2]
+    grams = {k: gram(v) for k, v in encoder.extract(to_tensor(style), STYLE_LAYERS).items()}
+    near, off = to_tensor(plate), 1e-3 * torch.rand(1, 3, HEIGHT, WIDTH)
+    given = settings(jitter=False, tv_weight=0, held_layers=layers, hold=3)
+    held = Objective(encoder, given, near, grams, None)
+    whole = Objective(encoder, replace(given, hold=1), near, grams, None)
+    for _ in range(4):  # the fourth is measured, the fifth is not
+        assert float(held(near).style) == pytest.approx(float(whole(near).style), rel=1e-4)
+    change = float(whole(near + off).style - whole(near).style)
+    assert float(held(near + off).style - held(near).style) == pytest.approx(change, rel=0.05)
+    away = near + 300 * off  # where the true style has long left the slope
+    assert float(held(away).style) == pytest.approx(float(whole(away).style), rel=1e-4)  # the seventh is due again
+
+
+def test_not_every_style_layer_can_be_held() -> None:
+    with pytest.raises(SettingError, match="not among them"):
+        settings(held_layers=STYLE_LAYERS, hold=2)

@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
+from eval_refine import WAYS, judge
 from mask_cases import Case  # the scripts are not a package
 from mask_scores import boundary_f, clip_flicker, iou, still_scores, walk_flicker
 from quantise_mask import _level_joins, extremes, kernel_scales, quantised
@@ -159,3 +160,22 @@ def test_a_quantised_network_gives_nearly_the_same_alpha_at_any_size(rng):
         assert alpha.dtype == np.float32
         assert alpha.std() > 0.05
         assert np.abs(alpha - run(model, image)).mean() < 0.02
+
+
+def test_refinements_are_compared_on_the_edge_alone():
+    truth = (disc(48) / 255).astype(np.float32)
+    error, boundary, overlap = judge(truth, truth)
+    assert (error, boundary, overlap) == (0, 1, 1)
+    far = truth.copy()
+    far[:5, :5] = 1
+    assert judge(far, truth)[0] == 0
+    assert judge(np.roll(truth, 2, axis=1), truth)[0] > 0.1
+
+
+def test_every_way_of_refining_gives_an_alpha_of_the_photos_size():
+    photo, alpha = np.dstack([disc(48)] * 3), cv2.resize(disc(46), (40, 40)).astype(np.float32) / 255
+    for way in WAYS.values():
+        found = way(alpha, photo)
+        assert found.shape == (96, 96)
+        assert 0 <= found.min() <= found.max() <= 1
+        assert found[48, 48] > 0.9

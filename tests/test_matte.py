@@ -99,13 +99,12 @@ def test_the_known_room_counts_in_the_light_of_the_frame():
     assert np.abs(mattes[0].astype(int) - mattes[1]).mean() < 0.2
 
 
-def test_the_cutout_lists_all_mixed_pixels_of_its_matte_and_opaque_ones_keep_their_colour():
+def test_the_cutout_lists_all_mixed_pixels_of_its_matte_with_their_alpha_and_colours():
     picture, truth = scene(300)
     cutout = MatteRefiner().refine(network_alpha(truth), picture)
     levels = cutout.matte.reshape(-1)
-    assert set(cutout.mixed) >= set(np.flatnonzero((levels > 0) & (levels < 255)))
-    opaque = cutout.alpha == 1
-    assert np.abs(cutout.colours[:, opaque].T - picture.reshape(-1, 3)[cutout.mixed[opaque]]).max(initial=0) < 0.01
+    assert len(cutout.mixed) > 500
+    assert (cutout.mixed == np.flatnonzero((levels > 0) & (levels < 255))).all()
     assert np.abs(cutout.alpha - levels[cutout.mixed] / 255).max() < 1e-6
     assert cutout.colours.shape == (3, len(cutout.mixed))
 

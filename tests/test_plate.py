@@ -127,3 +127,18 @@ def test_the_room_is_another_object_after_each_look_and_does_not_change_by_itsel
     assert not first.known.any()
     assert (second.picture == kept[0]).all()
     assert (second.known == kept[1]).all()
+
+
+def test_a_slow_pan_leaves_no_copies_and_what_is_hidden_moves_along():
+    large = SyntheticClip(WIDTH + 100, HEIGHT, 1, noise=0, nobody=True).frame(0)
+    plate = Plate(WIDTH, HEIGHT)
+    hidden = person(slice(24, 72), slice(48, 80))
+    seen_often(plate, np.ascontiguousarray(large[:, :WIDTH]), NOBODY)
+    for x in range(2, 82, 2):
+        view = np.ascontiguousarray(large[:, x : x + WIDTH])
+        plate.add(view, hidden)
+    off = np.abs(plate.picture().astype(int) - view).max(axis=2)
+    known = cv2.erode(plate.known, np.ones((9, 9), np.uint8)) == 255
+    assert known[:, : WIDTH - 100].mean() > 0.9
+    assert off[known].mean() < 6
+    assert plate.upsets > 3

@@ -1,8 +1,10 @@
 """Every sink keeps the contract of stages.Sink; then what each one does with the pictures."""
 
+import platform
 import shutil
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,12 +17,12 @@ from media import HEIGHT, WIDTH, environment, grey, levels
 
 from nbst_live.errors import SinkError
 from nbst_live.fakes import FakeSink
-from nbst_live.sinks import preview, virtual_camera
+from nbst_live.sinks import loopback, preview
 from nbst_live.sinks.i420 import planes_for, to_i420
 from nbst_live.sinks.null import NullSink
 from nbst_live.sinks.preview import PreviewSink
 from nbst_live.sinks.recorder import Recorder
-from nbst_live.sinks.virtual_camera import VirtualCameraSink, virtual_cameras
+from nbst_live.sinks.virtual_camera import VirtualCameraSink
 from nbst_live.stages import Sink
 
 
@@ -64,7 +66,8 @@ def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Backend]:
 
     monkeypatch.setattr("pyvirtualcam.camera.BACKENDS", {})
     pyvirtualcam.register_backend("test", Fresh)
-    monkeypatch.setattr(virtual_camera, "SYSFS", tmp_path / "video4linux")
+    monkeypatch.setattr(loopback, "SYSFS", tmp_path / "video4linux")
+    monkeypatch.setattr(loopback, "DEV", tmp_path)
     return Fresh
 
 
@@ -121,7 +124,8 @@ class TestContract:
         got = {
             NullSink: lambda: [int(sink.last[0, 0, 0])],  # type: ignore[attr-defined]
             FakeSink: lambda: [int(shown[0, 0, 0]) for shown in sink.pictures],  # type: ignore[attr-defined]
-            VirtualCameraSink: lambda: [round((planes[0] - 16) * 255 / 219) for planes in backend.sent],
+            # A picture may be shown again, or be too late to be shown at all, but for the last.
+            VirtualCameraSink: lambda: [round((backend.sent[-1][0] - 16) * 255 / 219)],
             PreviewSink: lambda: [int(shown[0, 0, 0]) for shown in screen.shown if shown is not None],
             Recorder: lambda: [level for path in tmp_path.glob("a.*") for _, level in levels(path)],
         }[type(sink)]()
@@ -184,17 +188,33 @@ class TestVirtualCamera:
         picture[:2, :2], picture[:2, 2:], picture[2:, :2] = 255, (0, 0, 255), (255, 0, 0)
         with VirtualCameraSink(4, 4, 25) as sink:
             sink.send(picture, 0)
-            sink.send(picture[::-1], 0.04)
         luma = [235, 235, 82, 82] * 2 + [41, 41, 16, 16] * 2
-        assert backend.sent[0] == bytes([*luma, *(128, 90, 240, 128), *(128, 240, 110, 128)])
-        assert backend.sent[1] == bytes([*luma[8:], *luma[:8], *(240, 128, 128, 90), *(110, 128, 128, 240)])
+        assert backend.sent[0] == backend.sent[-1]
+        assert backend.sent[-1] == bytes([*luma, *(128, 90, 240, 128), *(128, 240, 110, 128)])
         assert backend.closings == 1
+
+    def test_the_last_picture_is_shown_again_while_none_comes(self, backend: type[Backend]) -> None:
+        with VirtualCameraSink(4, 4, 500) as sink:
+            sink.send(grey(255, 4, 4), 0)
+            before = sink.repeated
+            while sink.repeated < before + 5:
+                time.sleep(0.002)
+        assert [planes[0] for planes in backend.sent[-5:]] == [235] * 5
 
     def test_the_size_is_even(self, backend: type[Backend]) -> None:
         with VirtualCameraSink(7, 5, 25) as sink:
             sink.send(np.zeros((5, 7, 3), np.uint8), 0)
         assert (backend.opened[0]["width"], backend.opened[0]["height"]) == (6, 4)
-        assert len(backend.sent[0]) == 36
+        assert {len(planes) for planes in backend.sent} == {36}
+
+    @pytest.mark.parametrize(("width", "height"), [(32, 18), (160, 120), (96, 160), (33, 19)])
+    def test_a_picture_of_another_size_covers_the_camera(self, backend: type[Backend], width: int, height: int) -> None:
+        picture = grey(0, width, height)
+        picture[height // 4 : -(height // 4), width // 4 : -(width // 4)] = 255
+        with VirtualCameraSink(64, 36, 25) as sink:
+            sink.send(picture, 0)
+        luma = np.frombuffer(backend.sent[-1], np.uint8)[: 64 * 36].reshape(36, 64)
+        assert (luma[18, 32], luma[18, 0], luma[18, 63]) == (235, 16, 16)
 
     @pytest.fixture
     def loopbacks(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -202,69 +222,109 @@ class TestVirtualCamera:
         for number, label in ((2, "OBS"), (10, "nbst-live"), (11, "Meeting room")):
             (tmp_path / "video4linux" / f"video{number}").mkdir(parents=True)
             (tmp_path / "video4linux" / f"video{number}" / "name").write_text(label + "\n")
+            (tmp_path / f"video{number}").touch()
         return tmp_path / "video4linux"
 
-    @pytest.mark.parametrize(
-        ("device", "opened"),
-        [(None, "/dev/video10"), ("Meeting room", "/dev/video11"), ("/dev/video2", "/dev/video2")],
-    )
+    @pytest.mark.parametrize(("device", "opened"), [(None, "video10"), ("Meeting room", "video11")])
     @pytest.mark.usefixtures("loopbacks")
-    def test_a_device_is_found_by_label_or_path(self, backend: type[Backend], device: str | None, opened: str) -> None:
+    def test_a_device_is_found_by_label(
+        self, backend: type[Backend], tmp_path: Path, device: str | None, opened: str
+    ) -> None:
         with VirtualCameraSink(4, 4, 25, device) as sink:
-            assert opened in sink.name
-        assert backend.opened[0]["device"] == opened
+            assert str(tmp_path / opened) in sink.name
+        assert backend.opened[0]["device"] == str(tmp_path / opened)
 
-    def test_loopbacks_are_listed_in_the_order_of_their_numbers(self, loopbacks: Path) -> None:
-        assert virtual_cameras(loopbacks) == [
-            ("/dev/video2", "OBS"), ("/dev/video10", "nbst-live"), ("/dev/video11", "Meeting room"),
-        ]  # fmt: skip
-        assert virtual_cameras(loopbacks / "nowhere") == []
+    @pytest.mark.usefixtures("loopbacks")
+    def test_a_path_is_taken_as_it_is(self, backend: type[Backend], tmp_path: Path) -> None:
+        for path in (str(tmp_path / "video2"), "/dev/video63"):
+            with VirtualCameraSink(4, 4, 25, path):
+                assert backend.opened[-1]["device"] == path
 
-    def test_without_a_labelled_device_the_first_free_one_is_taken(self, backend: type[Backend]) -> None:
+    def test_without_a_labelled_device_the_first_free_one_is_taken(
+        self, backend: type[Backend], loopbacks: Path, tmp_path: Path
+    ) -> None:
+        (loopbacks / "video10" / "name").write_text("Another\n")
+        with VirtualCameraSink(4, 4, 25):
+            assert backend.opened[0]["device"] == str(tmp_path / "video2")
+
+    def test_where_none_is_known_pyvirtualcam_chooses(self, backend: type[Backend]) -> None:
         with VirtualCameraSink(4, 4, 25):
             assert backend.opened[0]["device"] is None
 
     @pytest.mark.usefixtures("loopbacks")
     def test_an_unknown_label_is_refused_with_those_known(self) -> None:
-        with pytest.raises(SinkError, match=r"'Cam'; found /dev/video2 \(OBS\), .*modprobe"):
+        with pytest.raises(SinkError, match=r"labelled 'Cam'; choose one of .*/video2 \(OBS\), "):
             VirtualCameraSink(4, 4, 25, "Cam")
 
     @pytest.mark.parametrize(
-        ("platform", "reason", "remedy"),
+        ("system", "reason", "remedy"),
         [
-            ("linux", "No v4l2 loopback device found", "sudo modprobe v4l2loopback devices=1 exclusive_caps=1"),
-            ("linux", "due to missing permissions", "usermod -aG video"),
-            ("linux", "could not be configured: Device or resource busy", "close the program"),
-            ("win32", "OBS Virtual Camera device not found", "install OBS"),
-            ("darwin", "OBS Virtual Camera is not installed", "install OBS"),
+            ("win32", "OBS Virtual Camera device not found! Did you install OBS?", "install OBS"),
+            ("win32", "virtual camera output could not be started", "press Stop Virtual Camera in OBS"),
+            ("darwin", "OBS Virtual Camera is not installed in your system.", "allow its camera extension"),
+            ("darwin", "Couldn't start stream", "press Stop Virtual Camera in OBS"),
+            ("freebsd", "", "this platform has no virtual camera"),
         ],
     )
     def test_a_refusal_says_why_and_what_to_do(
-        self, backend: type[Backend], monkeypatch: pytest.MonkeyPatch, platform: str, reason: str, remedy: str
+        self, backend: type[Backend], monkeypatch: pytest.MonkeyPatch, system: str, reason: str, remedy: str
     ) -> None:
-        monkeypatch.setattr(sys, "platform", platform)
-        backend.refuses = reason
+        monkeypatch.setattr(sys, "platform", system)
+        backend.refuses = reason or "no backend"
         with pytest.raises(SinkError, match=remedy) as caught:
             VirtualCameraSink(4, 4, 25)
         assert reason in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.usefixtures("loopbacks")
+    def test_a_device_that_refuses_is_told(self, backend: type[Backend]) -> None:
+        backend.refuses = "could not be configured: Device or resource busy"
+        with pytest.raises(SinkError, match="Device or resource busy; close the program"):
+            VirtualCameraSink(4, 4, 25)
+
+    @pytest.mark.parametrize("device", [None, "Cam"])
+    @pytest.mark.parametrize(
+        ("loaded", "installed", "says"),
+        [
+            (False, True, r"is not loaded; load it with `sudo modprobe v4l2loopback devices=1 exclusive_caps=1"),
+            (False, False, r"not installed for this kernel; install the package v4l2loopback-dkms .*, then run `sudo"),
+            (True, True, r"loaded without a device; make one with `sudo modprobe -r v4l2loopback && sudo modprobe"),
+        ],
+    )
+    def test_without_any_device_it_is_told_why(
+        self, backend: type[Backend], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, device: str | None,
+        loaded: bool, installed: bool, says: str,
+    ) -> None:  # fmt: skip
+        backend.refuses = "No v4l2 loopback device found"
+        monkeypatch.setattr(sys, "platform", "linux")
+        monkeypatch.setattr(loopback, "MODULE", tmp_path if loaded else tmp_path / "nothing")
+        monkeypatch.setattr(loopback, "MODULES", tmp_path)
+        (tmp_path / platform.release()).mkdir()
+        listed = "updates/dkms/v4l2loopback.ko.xz: kernel/videodev.ko" if installed else "kernel/videodev.ko:"
+        (tmp_path / platform.release() / "modules.dep").write_text(listed)
+        with pytest.raises(SinkError, match=says):
+            VirtualCameraSink(4, 4, 25, device)
 
     def test_a_missing_library_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
         with pytest.raises(SinkError, match="pip install pyvirtualcam"):
             VirtualCameraSink(4, 4, 25)
 
-    def test_a_device_that_keeps_another_size_is_refused(self, backend: type[Backend], loopbacks: Path) -> None:
-        (loopbacks / "video10" / "format").write_text("YU12:640x480@30/1\n")
-        with pytest.raises(SinkError, match="runs at 640x480, expected 1280x720"):
-            VirtualCameraSink(1280, 720, 30)
-        assert backend.closings == 1
+    def test_a_device_that_keeps_another_format_is_refused(self, backend: type[Backend], loopbacks: Path) -> None:
+        for kept in ("YU12:640x480@30/1", "YUYV:1280x720@30/1"):
+            (loopbacks / "video10" / "format").write_text(kept + "\n")
+            with pytest.raises(SinkError, match=f"runs at .* {kept[:4]}, expected 1280x720 YU12: .* keep its format"):
+                VirtualCameraSink(1280, 720, 30)
+        assert backend.closings == 2
         (loopbacks / "video10" / "format").write_text("YU12:1280x720@30/1\n")
         VirtualCameraSink(1280, 720, 30).close()
 
     def test_a_broken_device_ends_it(self, backend: type[Backend]) -> None:
-        with VirtualCameraSink(4, 4, 25) as sink:
+        with VirtualCameraSink(4, 4, 500) as sink:
             backend.breaks = True
+            sink.send(np.zeros((4, 4, 3), np.uint8), 0)
+            while sink._writer._worker.error is None:
+                time.sleep(0.001)
             with pytest.raises(SinkError, match="the wire is cut"):
                 sink.send(np.zeros((4, 4, 3), np.uint8), 0)
 

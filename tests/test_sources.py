@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media import EVEN, HEIGHT, WIDTH, level, make_clip, picture_of
 
-from nbst_live.capture import camera, clip, devices
+from nbst_live.capture import camera, clip, devices, hold
 from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource, FrameClock
 from nbst_live.capture.jpegs import JpegSource
 from nbst_live.capture.opencv import Orientation
 from nbst_live.errors import SettingError, SourceEnded, SourceError, SourceStalled
-from nbst_live.fakes import FakeSource
+from nbst_live.fakes import FakeCamera, FakeSource
 from nbst_live.stages import Frame, Picture, Source
 
 VARYING = tuple(itertools.accumulate([0, *([1 / 30, 1 / 24, 0.1, 1 / 60] * 5)]))
@@ -426,9 +426,111 @@ class TestCamera:
 
     @pytest.mark.skipif(not devices._LINUX, reason="looks at Linux's device nodes")
     def test_a_missing_camera_is_told_with_those_that_are_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(devices, "list_cameras", lambda: [devices.CameraDevice("Webcam", "/dev/video4")])
+        monkeypatch.setattr(devices, "_named_nodes", lambda: [("/dev/video4", "Webcam")])
         with pytest.raises(SourceError, match=r"no /dev/video63; cameras here: /dev/video4 \(Webcam\)"):
             CameraSource("63")
+
+
+class TestLocalCamera:
+    """A camera of this machine, that misbehaves."""
+
+    @pytest.fixture
+    def fake(self, monkeypatch: pytest.MonkeyPatch) -> FakeCamera:
+        fake = FakeCamera(picture_of(0), fps=200, patience=0.01)
+        monkeypatch.setattr(camera, "open_capture", fake.open)
+        monkeypatch.setattr(camera, "REOPEN_EVERY", 0.01)
+        monkeypatch.setattr(devices, "is_there", lambda _: fake.way != "gone")
+        return fake
+
+    @pytest.mark.parametrize("way", ["gone", "silent", "broken"])
+    def test_it_comes_back_whatever_it_did(
+        self, fake: FakeCamera, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, way: str
+    ) -> None:
+        monkeypatch.setattr(camera, "STOPPED_AFTER", 0.05)
+        monkeypatch.setattr(camera, "FIRST_PICTURE_WAIT", 0.1)
+        with CameraSource("0", (64, 48)) as source:
+            read_some(source, 3)
+            fake.way = way
+            with pytest.raises(SourceStalled):
+                read_until_stall(source)
+            fake.way = "good"
+            read_some(source, 3)
+            assert fake.openings > 1
+        assert fake.releases == fake.openings
+        said = [record.getMessage() for record in caplog.records]
+        assert sum("gives no pictures" in line and "the backdrop alone" in line for line in said) == 1
+        assert sum("is back after" in line for line in said) == 1
+
+    def test_a_broken_jpeg_is_no_picture(self, fake: FakeCamera) -> None:
+        jpeg = np.frombuffer(jpeg_of(0), np.uint8)
+        with CameraSource("0", (64, 48)) as source:
+            for whole in (jpeg, jpeg[: len(jpeg) // 2], jpeg):
+                fake.picture = whole[None]  # as OpenCV hands the bytes out
+                if whole is jpeg:
+                    assert read_some(source, 2)[1].picture.shape == (48, 64, 3)
+                else:
+                    with pytest.raises(SourceStalled):
+                        read_until_stall(source)
+        assert fake.openings == 1
+
+    def test_a_few_broken_pictures_are_left_out_and_nothing_is_opened_anew(self, fake: FakeCamera) -> None:
+        with CameraSource("0", (64, 48)) as source:
+            for _ in range(3):
+                fake.way = "broken"
+                time.sleep(0.02)
+                fake.way = "good"
+                read_some(source, 2)
+        assert fake.openings == 1
+
+    def test_one_that_comes_back_with_another_size_is_fitted_without_stretching(self, fake: FakeCamera) -> None:
+        with CameraSource("0", (64, 48)) as source:
+            fake.way = "gone"
+            with pytest.raises(SourceStalled):
+                read_until_stall(source)
+            fake.picture = np.zeros((90, 160, 3), np.uint8)
+            fake.picture[30:60, 65:95] = 255  # a square
+            fake.way = "good"
+            picture = read_some(source, 1)[0].picture
+        assert picture.shape == (48, 64, 3)
+        seen = picture[..., 0] > 128
+        assert seen.any(axis=0).sum() == pytest.approx(seen.any(axis=1).sum(), abs=1)
+
+    def test_what_was_not_given_as_asked_is_told(self, fake: FakeCamera, caplog: pytest.LogCaptureFixture) -> None:
+        fake.fps = 15
+        with CameraSource("0", (1280, 720), 30) as source:
+            assert (source.info.width, source.info.fps) == (64, 15)
+        assert "gives 64x48 at 15, asked for 1280x720 at 30" in caplog.text
+
+    def test_paused_it_lets_go_of_the_camera_and_resumed_it_shows_nothing_old(self, fake: FakeCamera) -> None:
+        with CameraSource("0", (64, 48)) as source:
+            read_some(source, 3)
+            source.pause()
+            while fake.releases == 0:
+                time.sleep(0.005)
+            fake.picture = picture_of(3)
+            source.resume()
+            frame = read_some(source, 1)[0]
+            assert int(frame.picture[-1, -1, 0]) == level(3)
+            source.pause()
+        assert fake.releases == fake.openings == 2
+
+    def test_what_can_be_held_is_held_again_after_each_opening(
+        self, fake: FakeCamera, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("SETTLED_SECONDS", "CHECK_SECONDS"):
+            monkeypatch.setattr(hold, name, 0.05)
+        auto = cv2.CAP_PROP_AUTO_WB
+        fake.controls = {auto: 1.0, cv2.CAP_PROP_WB_TEMPERATURE: 4600.0}
+        with CameraSource("0", (64, 48), lock=True) as source:
+            for time_ in (1, 2):
+                while caplog.text.count("holds white balance, but cannot hold exposure and focus") < time_:
+                    read_some(source, 1)
+                assert fake.controls[auto] == 0
+                fake.way = "gone"
+                with pytest.raises(SourceStalled):
+                    read_until_stall(source)
+                fake.controls[auto] = 1.0
+                fake.way = "good"
 
 
 def broken(_: Orientation, __: Picture) -> Picture:

@@ -25,8 +25,11 @@ SETTLED, SURE = 4, 8
 DOUBT = 2
 """Confidence that a contradiction costs; with none left the pixel is taken anew. A person whom the mask misses for a
 moment leaves no trace, a thing that was moved is soon taken over."""
+STIRRED = 0.02
+"""Share of the room that contradicts what is known from which it is looked whether the camera was moved: a slow pan
+contradicts along the room's edges alone."""
 UPSET = 0.35
-"""Share of the room that contradicts what is known from which the camera was moved or the light has changed."""
+"""That share from which, if it was not, the light has changed."""
 NUDGE = 0.002
 """Least movement of the camera that counts as one, as a share of the width."""
 SEARCH_WIDTH = 320
@@ -62,8 +65,8 @@ class Plate:
         """Takes what is room in `picture`, by its alpha at any size."""
         room = self._room(alpha)
         contradicts = self._contradictions(picture, room)
-        if cv2.countNonZero(contradicts) > UPSET * max(1, cv2.countNonZero(room & self.known)):
-            self._follow(picture, room)
+        share = cv2.countNonZero(contradicts) / max(1, cv2.countNonZero(room & self.known))
+        if share > STIRRED and self._follow(picture, room, share):
             contradicts = self._contradictions(picture, room)
         self._weigh(room, contradicts)
         taken = room & cv2.compare(self._confidence, 1, cv2.CMP_EQ)
@@ -99,20 +102,25 @@ class Plate:
         cv2.add(confidence, 1, dst=confidence, mask=(room & ~contradicts) | lost)
         cv2.min(confidence, SURE, dst=confidence)
 
-    def _follow(self, picture: Picture, room: Matte) -> None:
-        """Moves what is known along with the camera, or into the new light; after that one look decides."""
-        self.upsets += 1
+    def _follow(self, picture: Picture, room: Matte, share: float) -> bool:
+        """Moves what is known along with the camera, or into the new light; after that one look decides. False when it
+        was neither.
+        """
         x, y = _movement(self.picture(), picture, room & self.known)
         if math.hypot(x, y) >= NUDGE * picture.shape[1]:
             shift, size = np.array([[1, 0, x], [0, 1, y]], np.float32), self.known.shape[::-1]
             self._mean = cv2.warpAffine(self._mean, shift, size)
             self.known = cv2.compare(cv2.warpAffine(self.known, shift, size), 255, cv2.CMP_EQ)
-        else:
+        elif share > UPSET:
             both = room & self.known
             now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (picture, self._mean))
             self._mean *= (now + 1) / (then + 1)
+        else:
+            return False
+        self.upsets += 1
         self._confidence = np.minimum(self.known, 1)
         self._publish()
+        return True
 
     def _room(self, alpha: Alpha) -> Matte:
         """255 where this frame shows the room for sure, at the plate's size."""

@@ -1,5 +1,6 @@
 """The cameras of this machine: the one place of this room that knows the platforms apart."""
 
+import contextlib
 import errno
 import os
 import struct
@@ -11,23 +12,24 @@ from pathlib import Path
 import cv2
 
 from nbst_live.capture.opencv import open_capture
+from nbst_live.errors import SourceError
+from nbst_live.v4l2 import CAPTURE, capabilities, holders, opened, permit
 
 _LINUX = sys.platform.startswith("linux")
 _SYSFS = Path("/sys/class/video4linux")
 _DEV = Path("/dev")
+_VIRTUAL = Path("/sys/devices/virtual/video4linux")
 _PROBED_INDICES = range(10)
 
 # linux/videodev2.h: the numbers of the requests hold the sizes of the structures they fill.
-_VIDIOC_QUERYCAP = 0x80685600
 _VIDIOC_ENUM_FMT = 0xC0405602
 _VIDIOC_REQBUFS = 0xC0145608
 _VIDIOC_ENUM_FRAMESIZES = 0xC02C564A
 _VIDIOC_ENUM_FRAMEINTERVALS = 0xC034564B
-_CAPABILITY_SIZE, _FORMAT_SIZE, _FRAME_SIZE_SIZE, _INTERVAL_SIZE = 104, 64, 44, 52
-_VIDEO_CAPTURE = 1
+_FORMAT_SIZE, _FRAME_SIZE_SIZE, _INTERVAL_SIZE = 64, 44, 52
+_BUF_TYPE_CAPTURE = 1
 _MEMORY_MMAP = 1
 _DISCRETE = 1
-_CAP_DEVICE_CAPS = 0x80000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,75 @@ def opencv_target(spec: str) -> tuple[str | int, int]:
     return int(spec) if spec.isdecimal() else spec, backend
 
 
+def gives_bytes(pixel_format: str) -> bool:
+    """Whether OpenCV can hand out this format of a local camera as it comes: a JPEG on Linux."""
+    return _LINUX and pixel_format == "MJPG"
+
+
 def list_cameras() -> list[CameraDevice]:
     """The cameras that can be opened now, and on Linux also those that this user may not open."""
     if _LINUX:
         return _list_v4l2(_SYSFS, _DEV)
     return list(_probe())
+
+
+def find(spec: str) -> str:
+    """The spec that opens the camera: itself, or the path of the one so named. Raises SourceError for no camera."""
+    if is_local(spec) or "://" in spec:
+        return spec
+    wanted, known = spec.casefold(), _named_nodes()
+    found = [path for path, name in known if name.casefold() == wanted]
+    found = found or [path for path, name in known if wanted in name.casefold()]
+    if len(found) == 1 or len({name for path, name in known if path in found}) == 1:
+        return found[0]
+    listed = ", ".join(f"{path} ({name})" for path, name in known) or "none"
+    if found:
+        raise SourceError(f"--input {spec!r} is the name of several cameras; give one of {listed}")
+    raise SourceError(
+        f"--input {spec!r} is neither a file nor a camera; give a clip, or a camera's number, path, URL or, on Linux, "
+        f"name (cameras here: {listed})"
+    )
+
+
+def find_again(spec: str, name: str) -> str | None:
+    """The spec of a camera that went away: it may come back under another number. None while it is not there.
+
+    `name` is what `label` said of it; with "" only the spec counts.
+    """
+    if not name or label(spec) == name:
+        return spec
+    return next((path for path, known in _named_nodes() if known == name), None)
+
+
+def label(spec: str) -> str:
+    """The name of a local camera; "" where the system does not tell it."""
+    if not (_LINUX and is_local(spec)):
+        return ""
+    entry = _SYSFS / Path(_node(spec)).resolve().name
+    return _label(entry) if entry.exists() else ""
+
+
+def is_there(spec: str) -> bool:
+    """Whether a local camera is still plugged in, as far as the system tells without opening it."""
+    return not _LINUX or Path(_node(spec)).exists()
+
+
+def why_no_picture(spec: str) -> str:
+    """Why a camera that opens gives no picture, and what to do, in one line."""
+    if not (_LINUX and is_local(spec)):
+        return (
+            "another program may use it, or, where it is a virtual camera, nothing feeds it; close that program or "
+            "start the feed"
+        )
+    node = Path(_node(spec)).resolve()
+    if users := holders(node):
+        return f"{' and '.join(map(str, users))} uses it or feeds it; close that program, or start its feed"
+    if (_VIRTUAL / node.name).exists():
+        return "it is a virtual camera that nothing feeds; start its feed, or choose another with --input"
+    return (
+        "what comes is broken or nothing; plug it in again, into another port and without a hub, or ask for less with "
+        "--size and --fps"
+    )
 
 
 def why_not(spec: str) -> str:
@@ -71,11 +137,27 @@ def why_not(spec: str) -> str:
         )
     node = Path(_node(spec))
     if not node.exists():
-        known = ", ".join(f"{camera.spec} ({camera.name})" for camera in list_cameras())
+        known = ", ".join(f"{path} ({name})" for path, name in _named_nodes())
         return f"there is no {node}; " + (f"cameras here: {known}" if known else "no camera is plugged in")
+    return in_the_way(spec) or (
+        f"{node} offers no picture format that OpenCV takes; plug it in again, or choose another device"
+    )
+
+
+def why_gone(spec: str) -> str:
+    """Why a camera that was in use gives no pictures any more, and what is done, in one line."""
+    if not _LINUX or not is_local(spec) or not is_there(spec):
+        return why_not(spec)
+    return in_the_way(spec) or f"{_node(spec)} is there, but what comes is broken or nothing; it is being opened anew"
+
+
+def in_the_way(spec: str) -> str:
+    """Why a local camera that is there cannot be used now, and what to do, in one line; "" when nothing is known."""
+    if not _LINUX:
+        return ""
+    node = Path(_node(spec))
     if not os.access(node, os.R_OK | os.W_OK):
-        group = _group(node)
-        return f"no permission for {node}; run `sudo usermod -aG {group} $USER`, then log out and in again"
+        return f"no permission for {node}; {permit(node)}"
     return _state(node)
 
 
@@ -83,13 +165,19 @@ def _node(spec: str) -> str:
     return f"/dev/video{spec}" if spec.isdecimal() else spec
 
 
-def _group(node: Path) -> str:
-    import grp
+def _named_nodes() -> list[tuple[str, str]]:
+    """Path and name of the cameras that this user may open; none on other platforms."""
+    found = []
+    for entry in sorted(_SYSFS.glob("video*"), key=_number) if _LINUX else ():
+        with contextlib.suppress(OSError), opened(_DEV / entry.name) as device:
+            if capabilities(device) & CAPTURE:
+                found.append((str(_DEV / entry.name), _label(entry)))
+    return found
 
-    try:
-        return grp.getgrgid(node.stat().st_gid).gr_name
-    except KeyError:
-        return "video"
+
+def _number(entry: Path) -> tuple[int, str]:
+    """Sorts video2 before video10."""
+    return len(entry.name), entry.name
 
 
 def _label(entry: Path) -> str:
@@ -110,59 +198,42 @@ def _probe() -> Iterator[CameraDevice]:
 
 def _list_v4l2(sysfs: Path, dev: Path) -> list[CameraDevice]:
     cameras = []
-    for entry in sorted(sysfs.glob("video*"), key=lambda entry: (len(entry.name), entry.name)):
+    for entry in sorted(sysfs.glob("video*"), key=_number):
         spec = str(dev / entry.name)
         try:
-            device = os.open(spec, os.O_RDWR | os.O_NONBLOCK)
+            with opened(spec) as device:
+                if capabilities(device) & CAPTURE:
+                    cameras.append(CameraDevice(_label(entry), spec, _modes(device)))
         except PermissionError:
             cameras.append(CameraDevice(_label(entry), spec, ["no permission to open it"]))
-            continue
         except OSError:
             continue
-        try:
-            if _captures(device):
-                cameras.append(CameraDevice(_label(entry), spec, _modes(device)))
-        finally:
-            os.close(device)
     return cameras
 
 
 def _state(node: Path) -> str:
-    """What is the matter with a V4L2 node that may be opened."""
+    """What is the matter with a V4L2 node that this user has permission for."""
     import fcntl
 
     try:
-        device = os.open(node, os.O_RDWR | os.O_NONBLOCK)
-    except OSError as error:
-        return f"{node} does not open ({error.strerror}); close other programs that use it, or plug it in again"
-    try:
-        if not _captures(device):
-            return f"{node} is no camera: it captures no video; choose another device"
-        fcntl.ioctl(device, _VIDIOC_REQBUFS, bytearray(struct.pack("5I", 1, _VIDEO_CAPTURE, _MEMORY_MMAP, 0, 0)))
+        with opened(node) as device:
+            if not capabilities(device) & CAPTURE:
+                return f"{node} is no camera: it captures no video; choose another device"
+            fcntl.ioctl(device, _VIDIOC_REQBUFS, bytearray(struct.pack("5I", 1, _BUF_TYPE_CAPTURE, _MEMORY_MMAP, 0, 0)))
     except OSError as error:
         if error.errno == errno.EBUSY:
-            return f"{node} is busy: another program uses it; close that program"
-    finally:
-        os.close(device)
-    return f"{node} offers no picture format that OpenCV takes; plug it in again, or choose another device"
+            return f"{node} is busy: {_users(node)} uses it; close that program"
+        return f"{node} does not open ({error.strerror}); close other programs that use it, or plug it in again"
+    return ""
 
 
-def _captures(device: int) -> bool:
-    import fcntl
-
-    answer = bytearray(_CAPABILITY_SIZE)
-    try:
-        fcntl.ioctl(device, _VIDIOC_QUERYCAP, answer)
-    except OSError:
-        return False
-    # The driver's capabilities cover all of its nodes, metadata nodes too; the node's own follow them.
-    whole, own = struct.unpack_from("2I", answer, 84)
-    return bool((own if whole & _CAP_DEVICE_CAPS else whole) & _VIDEO_CAPTURE)
+def _users(node: Path) -> str:
+    return " and ".join(str(holder) for holder in holders(node.resolve())) or "another user's program"
 
 
 def _modes(device: int) -> list[str]:
     modes = []
-    for fmt in _enumerate(device, _VIDIOC_ENUM_FMT, _FORMAT_SIZE, (_VIDEO_CAPTURE,)):
+    for fmt in _enumerate(device, _VIDIOC_ENUM_FMT, _FORMAT_SIZE, (_BUF_TYPE_CAPTURE,)):
         (code,) = struct.unpack_from("I", fmt, 44)
         name = struct.pack("I", code).decode("ascii", errors="replace").strip()
         for width, height in _sizes(device, code):

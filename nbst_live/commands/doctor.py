@@ -2,19 +2,18 @@
 
 import argparse
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from nbst_live import app
-from nbst_live.backdrop.cache import cache_folder
-from nbst_live.capture.devices import list_cameras
-from nbst_live.errors import NbstError
+from nbst_live.capture.devices import in_the_way, list_cameras
+from nbst_live.errors import InputError, NbstError
 from nbst_live.logs import log_path
 from nbst_live.models import ModelRecord, StyleRecord, load_manifest, verify
 from nbst_live.settings import Settings, config_path
+from nbst_live.sinks import loopback
 from nbst_live.sinks.encoders import HARDWARE, choose
-from nbst_live.sinks.virtual_camera import LABEL, VirtualCameraSink, virtual_cameras
+from nbst_live.sinks.virtual_camera import VirtualCameraSink
 from nbst_live.version import __version__
 
 PROBE_SIZE = (1280, 720)
@@ -31,13 +30,16 @@ class Finding:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """`nbst-live doctor` has no options."""
+    """Options of this command."""
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"look only at these: {', '.join(PARTS)}")
 
 
-def run(_options: argparse.Namespace) -> int:
-    """Prints the findings; returns the exit status, which says nothing of them."""
-    for find in (_program, _cameras, _virtual_cameras, _mask, _models, _solver, _encoders, _places):
-        for finding in find():
+def run(options: argparse.Namespace) -> int:
+    """Prints the findings; returns the exit status, which says nothing of them. Raises InputError."""
+    if unknown := set(options.parts) - set(PARTS):
+        raise InputError(f"got part {', '.join(sorted(unknown))}, expected some of {', '.join(PARTS)}")
+    for part in options.parts or PARTS:
+        for finding in PARTS[part]():
             mark = "!!" if finding.remedy else "ok"
             print(f"{mark}  {finding.about:15} {finding.found}", flush=True)
             if finding.remedy:
@@ -52,7 +54,12 @@ def _program() -> Iterator[Finding]:
 def _cameras() -> Iterator[Finding]:
     cameras = list_cameras()
     for camera in cameras:
-        yield Finding("camera", f"{camera.spec}  {camera.name}: {_modes(camera.modes)}")
+        trouble = in_the_way(camera.spec)
+        if trouble:
+            reason, _, remedy = trouble.rpartition("; ")
+            yield Finding("camera", f"{camera.spec}  {camera.name}: {reason}", remedy)
+        else:
+            yield Finding("camera", f"{camera.spec}  {camera.name}: {_modes(camera.modes)}")
     if not cameras:
         yield Finding(
             "camera", "none found", "plug one in, or use a clip or a stream: --input CLIP, --input rtsp://..."
@@ -67,12 +74,14 @@ def _modes(modes: list[str]) -> str:
 
 
 def _virtual_cameras() -> Iterator[Finding]:
-    """The devices there are, and whether the one that would be taken can be opened."""
-    for path, label in virtual_cameras():
-        yield Finding("virtual camera", f"{path}  {label}{' (taken by default)' if label == LABEL else ''}")
+    """The devices there are, and whether the one that would be taken can be opened and is seen by others."""
+    for path, label in loopback.devices():
+        yield Finding("virtual camera", f"{path}  {label}{' (taken by default)' if label == loopback.LABEL else ''}")
     try:
         with VirtualCameraSink(*PROBE_SIZE, fps=30) as sink:
             yield Finding("virtual camera", f"{sink.name} can be opened")
+            if sink.hidden is not None:
+                yield Finding("virtual camera", sink.hidden.reason, sink.hidden.remedy)
     except NbstError as error:
         reason, _, remedy = str(error).rpartition("; ")
         yield Finding("virtual camera", reason, remedy)
@@ -80,6 +89,8 @@ def _virtual_cameras() -> Iterator[Finding]:
 
 def _mask() -> Iterator[Finding]:
     """The provider that the mask really gets, and those that were tried before it."""
+    from nbst_live import app
+
     try:
         with app.open_masker(Settings(), PROBE_SIZE, live=True) as masker:
             for refused in masker.refused:
@@ -132,6 +143,20 @@ def _works(name: str) -> bool:
 
 
 def _places() -> Iterator[Finding]:
+    from nbst_live.backdrop.cache import cache_folder
+
     yield Finding("config file", f"{config_path()}{'' if config_path().exists() else ' (not there; not needed)'}")
     yield Finding("backdrop cache", str(cache_folder()))
     yield Finding("log file", str(log_path()))
+
+
+PARTS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "program": _program,
+    "cameras": _cameras,
+    "virtual-camera": _virtual_cameras,
+    "mask": _mask,
+    "models": _models,
+    "solver": _solver,
+    "recording": _encoders,
+    "places": _places,
+}

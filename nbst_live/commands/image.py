@@ -109,7 +109,7 @@ class Studio(ExitStack):
         size = (photo.shape[1], photo.shape[0])
         worker = self._worker_for(size)
         settings = app.solver_settings(self._settings)
-        with app.open_masker(self._settings, size, live=False) as masker:
+        with app.open_still_masker(self._settings, size) as masker:
             alpha = masker.mask(photo)
         kept = People(self._settings.people).keep(alpha)
         cutout = _cut(photo, kept, aware=settings.mask_aware)

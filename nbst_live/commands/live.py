@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nbst_live import app, pipeline
 from nbst_live.backdrop.room import SolverState
+from nbst_live.capture.rest import RestingSource
 from nbst_live.commands import render
 from nbst_live.commands.progress import Interruption
 from nbst_live.controls import Command, TerminalKeys, command_of, help_lines
@@ -27,6 +28,11 @@ def run(settings: Settings) -> int:
     start_log(verbose=settings.verbose)
     if app.is_clip(settings) and settings.record is not None:
         return render.run(settings)
+    if settings.refine != "guided":
+        log.warning(
+            "--refine %s is too slow for live frames, which go without; it is for stills and rendered clips",
+            settings.refine,
+        )
     with app.open_live(settings) as live, ExitStack() as opened:
         steering = Steering(live, settings, opened.enter_context(TerminalKeys()))
         opened.callback(steering.status.clear)
@@ -115,6 +121,10 @@ class Steering:
         if now - then < STATUS_SECONDS:
             return
         live, counts = self._live, self._live.pipeline.counts
+        if isinstance(live.source, RestingSource) and live.source.resting:
+            self.status.show("resting: no program reads the virtual camera")
+            self._shown = (now, counts.frames_out)
+            return
         latencies = live.pipeline.timer.stages["latency"]
         latency = f"{latencies[-1] * 1e3:.0f} ms" if latencies else "-"
         rate = (counts.frames_out - frames) / (now - then)

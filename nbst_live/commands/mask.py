@@ -46,7 +46,7 @@ def _mask_photo(source: Path, output: Path, settings: Settings) -> None:
     except PictureError as error:
         raise PictureError(f"{error}; of a clip the mask is a video: -o OUT.mkv") from error
     photo = Orientation(settings.mirror, settings.rotate).apply(photo)
-    with app.open_masker(settings, (photo.shape[1], photo.shape[0]), live=False) as masker:
+    with app.open_still_masker(settings, (photo.shape[1], photo.shape[0])) as masker:
         alpha = People(settings.people).keep(masker.mask(photo))
         write_picture(output, MatteRefiner(over_time=False).refine(alpha, photo).matte)
 
@@ -57,7 +57,7 @@ def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
         clip = opened.enter_context(app.open_clip(source, settings))
         info, refiner, people = clip.info, MatteRefiner(), People(settings.people)
         recorder = opened.enter_context(GreyRecorder(output, info.width, info.height, info.fps))
-        masker = opened.enter_context(app.open_masker(settings, (info.width, info.height), live=False))
+        masker = opened.enter_context(app.open_still_masker(settings, (info.width, info.height)))
         shown = opened.enter_context(bar("masking", info.frames))
         while not interruption.asked:
             try:

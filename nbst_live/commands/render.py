@@ -36,7 +36,7 @@ def run(settings: Settings) -> int:
         interruption = opened.enter_context(Interruption())
         source = opened.enter_context(app.open_source(settings, realtime=False))
         size = (source.info.width, source.info.height)
-        masker = opened.enter_context(app.open_masker(settings, size, live=False))
+        masker = opened.enter_context(app.open_still_masker(settings, size))
         if settings.record is not None:
             check_target(settings.record)
         painting = PaintingBar(interruption)

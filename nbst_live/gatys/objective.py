@@ -2,7 +2,7 @@
 2016, eq. 7).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import cycle
 from typing import NamedTuple
 
@@ -33,12 +33,28 @@ class Terms(NamedTuple):
     styles: dict[str, StyleLoss]
 
 
+class Tangent(NamedTuple):
+    """A function of the picture near one picture, to first order."""
+
+    value: Tensor
+    slope: Tensor
+    at: Tensor
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        return self.value + (self.slope * (picture - self.at)).sum()
+
+
 class Objective:
     """What a picture of one size is measured by.
 
     Pooling leaves the network nearly blind to patterns that repeat with its strides, and the optimiser fills the blind
     spots with a lattice. So the picture is moved a few pixels from step to step, and plate and guide with it, which
     leaves fewer patterns unseen (the jitter of Mordvintsev et al., "Inceptionism", 2015); not with `jitter` off.
+
+    Shallow layers agree with the painting soon, deep ones late. Where the network computes the shallow ones apart and
+    at a price, `held_layers` are measured on every `hold`-th step alone, and stand in by their tangent in between (as
+    molecular dynamics does with its costly forces: Tuckerman et al., "Reversible multiple time scale molecular
+    dynamics", 1992). In the first `hold` steps nothing is held, for then they change fast.
 
     Args:
         features: the network.
@@ -61,6 +77,8 @@ class Objective:
         self._total_variation = TotalVariationLoss(guide)
         offsets = OFFSETS if settings.jitter else OFFSETS[:1]
         self._offsets = cycle(offsets)
+        self._steps = 0
+        self._held: Tangent | None = None
         self._terms: dict[tuple[int, int], Terms] = {}
         whole = sum(settings.layer_weights)
         self._shares = {
@@ -71,16 +89,35 @@ class Objective:
     def __call__(self, picture: Tensor) -> Losses:
         """Picture: (1, 3, h, w) float32, RGB, 0..1."""
         settings, offset = self._settings, next(self._offsets)
-        if offset not in self._terms:
-            self._terms[offset] = self._terms_at(offset)
-        terms = self._terms[offset]
-        found = self._features.extract(moved(picture, offset), (*settings.style_layers, settings.content_layer))
+        held = settings.held_layers if settings.hold > 1 else ()
+        live = [layer for layer in self._shares if layer not in held]
+        found = self._features.extract(moved(picture, offset), (*live, settings.content_layer))
+        terms = self._at(offset)
         content = self._scale(settings.content_layer) ** 2 * terms.content(found[settings.content_layer])
-        style = torch.stack([share * terms.styles[layer](found[layer]) for layer, share in self._shares.items()]).sum()
+        style = self._style(found, terms, live)
+        if held:
+            style = style + self._tangent(picture, offset, held)(picture)
         total = settings.alpha * content + settings.style_weight * style
         if settings.tv_weight:
             total = total + settings.tv_weight * self._total_variation(picture)
+        self._steps += 1
         return Losses(total, content, style)
+
+    def _tangent(self, picture: Tensor, offset: tuple[int, int], held: Collection[str]) -> Tangent:
+        """Of the style of `held`: new when it is due, else the last one."""
+        if self._held is None or self._steps < self._settings.hold or self._steps % self._settings.hold == 0:
+            at = picture.detach().clone().requires_grad_()
+            value = self._style(self._features.extract(moved(at, offset), held), self._at(offset), held)
+            self._held = Tangent(value.detach(), torch.autograd.grad(value, at)[0], at.detach())
+        return self._held
+
+    def _style(self, found: Mapping[str, Tensor], terms: Terms, layers: Collection[str]) -> Tensor:
+        return torch.stack([self._shares[layer] * terms.styles[layer](found[layer]) for layer in layers]).sum()
+
+    def _at(self, offset: tuple[int, int]) -> Terms:
+        if offset not in self._terms:
+            self._terms[offset] = self._terms_at(offset)
+        return self._terms[offset]
 
     @torch.no_grad()
     def _terms_at(self, offset: tuple[int, int]) -> Terms:

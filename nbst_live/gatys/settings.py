@@ -95,6 +95,9 @@ class SolverSettings:
         start: "recoloured", the room in the painting's colours, or "photo", the room as it is.
         optimizer: "adam" or "lbfgs".
         levels: of the pyramid whose levels Adam moves, see `descent.AdamDescent`; 1 moves pixels, as the papers do.
+        held_layers: style layers whose slope is used for several steps, see `objective.Objective`; it saves time only
+            with features that compute them apart from the others.
+        hold: for how many; 1 holds none.
         jitter: move the picture by a few pixels from step to step, see `objective.Objective`.
         learning_rate: Adam's, where black to white is 1; at the end of each scale it falls.
         beta1, beta2, epsilon: Adam's.
@@ -126,6 +129,8 @@ class SolverSettings:
     start: StartName = "recoloured"
     optimizer: OptimizerName = "adam"
     levels: int = 6
+    held_layers: tuple[str, ...] = ()
+    hold: int = 1
     jitter: bool = True
     learning_rate: float = 0.012
     beta1: float = 0.8
@@ -149,6 +154,7 @@ class SolverSettings:
         self._within("beta2", 0, 1 - 1e-6)
         self._within("epsilon", 1e-30, 1e6)
         self._within("levels", 1, 12)
+        self._within("hold", 1, 100)
         self._within("steps", 1, 100_000)
         self._within("size", 32, 4096)
         self._within("threads", 1, 1024)
@@ -161,6 +167,8 @@ class SolverSettings:
         if len(self.layer_weights) != len(self.style_layers):
             got, expected = len(self.layer_weights), len(self.style_layers)
             raise SettingError(f"got {got} layer weights, expected {expected}, one for each style layer")
+        if set(self.style_layers) <= set(self.held_layers):
+            raise SettingError(f"got held layers {self.held_layers}, expected one style layer not among them")
         if min(self.layer_weights, default=0) < 0 or sum(self.layer_weights) == 0:
             raise SettingError(f"got layer weights {self.layer_weights}, expected none below 0 and one above")
 

@@ -38,7 +38,7 @@ class AheadMasker(Closable):
         else:
             alpha = pending.result()
             now, then = (_grey(p, alpha) for p in (picture, before))
-            moved = fetch(alpha, self._flow.back(now, then))
+            (moved,) = fetch(self._flow.back(now, then), alpha)
         self._pending, self._before = self._thread.submit(self._found, picture), picture
         return moved
 

@@ -15,18 +15,27 @@ from nbst_live.stages import Matte, Picture
 NEAR, FAR = (5, 5), (21, 21)
 """Windows, at half the network's size, for the mean colours of a side: the far one where the near one holds too little
 of it."""
-TRUST = 600.0
-"""Weight of the guided filter's alpha, as a squared contrast of F and B at which the equation counts as much."""
-UNSEEN = 16.0
-"""How many times more that weight is where B is only a mean of the room nearby."""
-CERTAIN = 3.0
-"""How many times more again where the network itself is certain: like colours must not undo what it knows."""
+NOISE = 30.0
+"""Weight of the guided filter's alpha, as a squared contrast of F and B at which the equation counts as much, where
+only the camera's noise disturbs the equation: of a pixel that looks like the room."""
+SPREAD = 300.0
+"""What the person's own texture adds to it, for F is only a mean: by alpha squared, as it takes part in the colour."""
+UNSEEN = 9600.0
+"""That weight where B is only a mean of the room nearby."""
+CERTAIN = 3.0, 10.0
+"""How many times more SPREAD and NOISE are where the network itself is certain: like colours must not undo what it
+knows."""
 OFF_LINE = 100.0
 """Squared distance from the line of F and B at which a colour counts as neither: then it is not explained by mixing."""
 NOT_ROOM = 900.0
 """Squared distance from the known room from which such a colour is the person's."""
-SOMEBODY = 4.0
+SOMEBODY = 10.0
 """Slope with which the network's alpha allows that: a shadow on the wall is nobody's."""
+LIKE, OTHER = (7.0, 9.0), (10.0, 30.0)
+"""Distances from the known room: up to which a colour is the room's, but for the camera's noise, and from which it is
+not; between the two of a pair it is so in part."""
+INSIST = 0.8, 0.95
+"""The network's alpha from which it begins to insist on somebody who looks like the room, and insists fully."""
 LOW, HIGH = 0.04, 0.96
 """The ridge never quite reaches 0 and 1: between these alpha is stretched to them."""
 CLEAN = 0.05
@@ -36,17 +45,20 @@ Plane = npt.NDArray[np.float32]
 
 
 def local_means(small: Picture, sure: Matte) -> Plane:
-    """The mean colour around each pixel, float32, of those where `sure` is 255; 0 far off. At half the size of `small`
-    (h, w, 3) and `sure` (h, w).
+    """The mean colour around each pixel of those where `sure` is 255, (h, w, 4) float32, the fourth of no meaning; 0
+    far off. `small` is (h, w, 3) and `sure` (h, w).
     """
-    half = max(1, sure.shape[1] // 2), max(1, sure.shape[0] // 2)
-    weight = cv2.resize(sure, half, interpolation=cv2.INTER_NEAREST) * np.float32(1 / 255)
-    total = np.dstack([cv2.resize(small, half, interpolation=cv2.INTER_NEAREST) * weight[..., None], weight])
-    far, near = cv2.blur(total, FAR), cv2.blur(total, NEAR)
-    few = np.float32(0.01)
-    far *= few / (far[..., 3:] + np.float32(1e-4))
-    near += far
-    return np.asarray(near[..., :3] / (near[..., 3:] - far[..., 3:] + few), np.float32)
+    size = sure.shape[::-1]
+    half = max(1, size[0] // 2), max(1, size[1] // 2)
+    weight = cv2.resize(sure, half, interpolation=cv2.INTER_NEAREST)
+    colours = cv2.copyTo(cv2.resize(small, half, interpolation=cv2.INTER_NEAREST), weight)
+    total = cv2.merge([colours, weight])
+    far, near = (cv2.split(cv2.boxFilter(total, cv2.CV_32F, window)) for window in (FAR, NEAR))
+    few = np.float32(255 * 0.01)
+    share = few / (far[3] + np.float32(255 * 1e-4))
+    scale = np.float32(255) / (near[3] + few)
+    means = [(n + f * share) * scale for n, f in zip(near, far, strict=True)]
+    return np.asarray(cv2.resize(cv2.merge(means), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind: Plane, known: Plane) -> Plane:
@@ -56,23 +68,57 @@ def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind
     where B is the plate's and 0 where it is not.
     """
     difference, axis = seen - behind, person - behind
+    along, length, apart = _dot(difference, axis), _dot(axis, axis), _dot(difference, difference)
     certainty = np.square(2 * network - 1)
-    trust = np.float32(TRUST) * (UNSEEN - np.float32(UNSEEN - 1) * known) * (1 + np.float32(CERTAIN) * certainty)
-    alpha = (_dot(difference, axis) + trust * prior) / (_dot(axis, axis) + trust)
-    rest = difference - np.clip(alpha, 0, 1) * axis
-    off = _dot(rest, rest)
+    noise = np.float32(NOISE) * (1 + np.float32(CERTAIN[1]) * certainty)
+    first = np.clip((along + noise * prior) / (length + noise), 0, 1)
+    spread = np.float32(SPREAD) * (1 + np.float32(CERTAIN[0]) * certainty)
+    unseen = spread * np.float32(UNSEEN / SPREAD)
+    trust = unseen + known * (noise + spread * first * first - unseen)
+    alpha = (along + trust * prior) / (length + trust)
+    on_line = np.clip(alpha, 0, 1)
+    off = np.maximum(apart + on_line * (on_line * length - 2 * along), 0)
     stray = known * off / (off + np.float32(OFF_LINE))
-    apart = np.minimum(_dot(difference, difference) * np.float32(1 / NOT_ROOM), network * np.float32(SOMEBODY))
-    alpha += stray * (np.maximum(prior, np.minimum(apart, 1)) - alpha)
+    somebody = np.minimum(np.minimum(apart * np.float32(1 / NOT_ROOM), network * np.float32(SOMEBODY)), 1)
+    alpha += stray * (np.maximum(prior, somebody) - alpha)
     return np.clip((alpha - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
+
+
+def distance(seen: Plane, behind: Plane) -> Plane:
+    """How far the colours `seen` are from the room's, (N,)."""
+    difference = seen - behind
+    return np.sqrt(_dot(difference, difference))
+
+
+def otherness(away: Plane, known: Plane) -> Plane:
+    """How surely a pixel at a distance `away` from the known room is not it, (N,) in [0, 1]; 0 where it is unknown."""
+    return known * np.clip((away - np.float32(OTHER[0])) * np.float32(1 / (OTHER[1] - OTHER[0])), 0, 1)
+
+
+def heed_room(alpha: Plane, away: Plane, network: Plane, known: Plane, inner: Plane) -> None:
+    """Changes alpha (N,) by what the known room says at once.
+
+    What looks like the room is the room, unless the network is certain that it is not. And a mixed colour has the room
+    beside it: `inner` (N,) in [0, 1] says of a pixel how surely it and all that surround it stand still and are not the
+    room, and there alpha is at least that.
+    """
+    like = known * np.clip((np.float32(LIKE[1]) - away) * np.float32(1 / (LIKE[1] - LIKE[0])), 0, 1)
+    most = np.clip((network - np.float32(INSIST[0])) * np.float32(1 / (INSIST[1] - INSIST[0])), 0, 1)
+    alpha -= like * np.maximum(alpha - most, 0)
+    np.maximum(alpha, inner * np.minimum(network * np.float32(SOMEBODY), 1), out=alpha)
 
 
 def solve_colours(seen: Plane, alpha: Plane, person: Plane, behind: Plane) -> Plane:
     """F (3, N) in 0..255 of the colours `seen`, whose alpha is known; where that is 1 it is `seen`."""
-    left_over = seen - alpha * person - (1 - alpha) * behind
-    gain = alpha / (alpha * alpha + np.float32(CLEAN) * (1 - alpha))
-    return np.clip(person + gain * left_over, 0, 255)
+    left_over = seen - behind
+    left_over -= alpha * (person - behind)
+    left_over *= alpha / (alpha * alpha + np.float32(CLEAN) * (1 - alpha))
+    left_over += person
+    return np.clip(left_over, 0, 255, out=left_over)
 
 
 def _dot(one: Plane, other: Plane) -> Plane:
-    return np.asarray((one * other).sum(axis=0), np.float32)
+    total = one[0] * other[0]
+    for a, b in zip(one[1:], other[1:], strict=True):
+        total += a * b
+    return total

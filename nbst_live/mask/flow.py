@@ -1,5 +1,7 @@
 """Movement between two frames, at the network's size: dense inverse search (Kroeger et al. 2016)."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +28,9 @@ class Flow:
         return np.asarray(self._search.calc(now, before, None), np.float32)
 
 
-def fetch(plane: npt.NDArray[np.generic], flow: Plane) -> Plane:
-    """What was at the places that a flow points to, of the flow's size; `plane` is (h, w) or (h, w, c)."""
+def fetch(flow: Plane, *planes: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """What was at the places that a flow (h, w, 2) points to, in each of some planes (h, w) or (h, w, c)."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return [np.asarray(cv2.remap(p, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)) for p in planes]

@@ -17,8 +17,8 @@ def linear_model(guide: Plane, alpha: Plane) -> tuple[Plane, Plane]:
     2013). Enlarged, they give alpha the edges of a guide of any size. All are in [0, 1] but the results.
     """
     window = (2 * RADIUS + 1, 2 * RADIUS + 1)
-    mean_guide, mean_alpha = cv2.blur(guide, window), cv2.blur(alpha, window)
-    covariance = cv2.blur(guide * alpha, window) - mean_guide * mean_alpha
-    variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
-    slope = covariance / (variance + np.float32(EPSILON))
-    return cv2.blur(slope, window), cv2.blur(mean_alpha - slope * mean_guide, window)
+    products = cv2.merge([guide, alpha, guide * alpha, guide * guide])
+    mean_guide, mean_alpha, both, square = cv2.split(cv2.blur(products, window))
+    slope = (both - mean_guide * mean_alpha) / (square - mean_guide * mean_guide + np.float32(EPSILON))
+    slope, offset = cv2.split(cv2.blur(cv2.merge([slope, mean_alpha - slope * mean_guide]), window))
+    return slope, offset

@@ -1,7 +1,5 @@
 """Regions of the mask that no person makes: small holes are closed, small islands dropped."""
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -16,35 +14,45 @@ ISLAND = 0.06
 """Share of the largest region's area up to which another one is a fault: a hand that is cut off from its arm is not."""
 REACH = np.ones((9, 9), np.uint8)
 """How far the soft edge of an island reaches, in network pixels."""
-RIM = np.ones((3, 3), np.uint8)
 
-Plane = npt.NDArray[np.uint8]
+Outline = npt.NDArray[np.int32]
 
 
 def tidy(alpha: Alpha) -> Alpha:
     """Alpha (h, w) in [0, 1] without small holes and islands; the same array where there are none."""
-    sure = (alpha >= SURE).astype(np.uint8) * np.uint8(255)
-    islands = _small(sure, lambda sizes: ISLAND * sizes.max(initial=0))
-    holes = _small(cv2.bitwise_not(sure), lambda _sizes: HOLE * alpha.size)
-    if islands is None and holes is None:
+    sure = (alpha >= SURE).view(np.uint8)
+    outlines, tree = cv2.findContours(sure, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if len(outlines) <= 1:
+        return alpha
+    inner = tree[0, :, 3] >= 0
+    islands = _islands([o for o, hole in zip(outlines, inner, strict=True) if not hole], sure.shape)
+    holes = [o for o, hole in zip(outlines, inner, strict=True) if hole and _pixels(o, -1) <= HOLE * alpha.size]
+    if not islands and not holes:
         return alpha
     tidied = alpha.copy()
-    if islands is not None:
-        rest = cv2.dilate(cv2.subtract(sure, islands), REACH)
-        tidied[(cv2.dilate(islands, REACH) > 0) & (rest == 0)] = 0
-        tidied[islands > 0] = 0
-    if holes is not None:
-        tidied[cv2.dilate(holes, RIM) > 0] = 1
+    if islands:
+        gone = cv2.drawContours(np.zeros_like(sure), islands, -1, 1, cv2.FILLED)
+        rest = cv2.dilate(cv2.subtract(sure, gone), REACH)
+        tidied[(cv2.dilate(gone, REACH) > 0) & (rest == 0)] = 0
+        tidied[gone > 0] = 0
+    if holes:
+        # A hole's outline runs on the person's own pixels, which are its soft rim.
+        tidied[cv2.drawContours(np.zeros_like(sure), holes, -1, 1, cv2.FILLED) > 0] = 1
     return tidied
 
 
-def _small(plane: Plane, limit: Callable[[npt.NDArray[np.int32]], float]) -> Plane | None:
-    """255 on the connected regions of at most `limit(sizes)` pixels that no border cuts off; None without any."""
-    found, labels, stats, _ = cv2.connectedComponentsWithStats(plane, connectivity=4, ltype=cv2.CV_16U)
-    if found <= 2:
-        return None
-    sizes = stats[1:, cv2.CC_STAT_AREA]
-    height, width = plane.shape
-    inside = (stats[1:, :2] > 0).all(1) & (stats[1:, 0] + stats[1:, 2] < width) & (stats[1:, 1] + stats[1:, 3] < height)
-    small = np.flatnonzero((sizes <= limit(sizes)) & inside) + 1
-    return np.isin(labels, small).astype(np.uint8) * np.uint8(255) if small.size else None
+def _islands(regions: list[Outline], shape: tuple[int, ...]) -> list[Outline]:
+    """Those much smaller than the largest that the frame does not cut off."""
+    sizes = [_pixels(region, 1) for region in regions]
+    limit = ISLAND * max(sizes, default=0)
+    return [r for r, size in zip(regions, sizes, strict=True) if size <= limit and not _cut_off(r, shape)]
+
+
+def _pixels(outline: Outline, own: int) -> float:
+    """How many pixels an outline encloses, with its own (1) or without them (-1), by Pick's theorem."""
+    return cv2.contourArea(outline) + own * len(outline) / 2 + 1
+
+
+def _cut_off(region: Outline, shape: tuple[int, ...]) -> bool:
+    x, y, width, height = cv2.boundingRect(region)
+    return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]

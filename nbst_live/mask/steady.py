@@ -35,10 +35,11 @@ class Steadiness:
             return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
         old_alpha, old_grey = self._previous
         flow = self._flow.back(grey, old_grey)
-        light = np.float32(max(float(grey.mean()), 1) / max(float(old_grey.mean()), 1))
-        expected = fetch(old_grey, flow) * light
-        change = cv2.blur(cv2.absdiff(grey.astype(np.float32), expected), NEIGHBOURHOOD)
-        keep = np.clip((np.float32(OTHER) - change) * np.float32(1 / (OTHER - SAME)), 0, 1) * np.float32(HOLD)
-        steady: Alpha = alpha + keep * (fetch(old_alpha, flow) - alpha)
+        alpha_then, expected = fetch(flow, old_alpha, old_grey)
+        light = max(cv2.mean(grey)[0], 1) / max(cv2.mean(old_grey)[0], 1)
+        difference = cv2.absdiff(grey, cv2.convertScaleAbs(expected, alpha=light))
+        change = cv2.boxFilter(difference, cv2.CV_32F, NEIGHBOURHOOD)
+        keep = np.clip((np.float32(OTHER) - change) * np.float32(HOLD / (OTHER - SAME)), 0, np.float32(HOLD))
+        steady: Alpha = alpha + keep * (alpha_then - alpha)
         self._previous = steady, grey
         return steady, keep, flow

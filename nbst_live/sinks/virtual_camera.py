@@ -1,175 +1,137 @@
 """The virtual camera: other programs see the pictures as a webcam's."""
 
-import contextlib
-import os
-import re
-import struct
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+import cv2
+import numpy as np
 
 from nbst_live.closing import Closable
 from nbst_live.errors import SinkError
+from nbst_live.sinks import loopback
 from nbst_live.sinks.i420 import planes_for, to_i420
+from nbst_live.sinks.steady import SteadyWriter
 from nbst_live.stages import Picture
 
-LABEL = "nbst-live"
-"""The v4l2loopback device that is taken where none is named."""
-
-SYSFS = Path("/sys/devices/virtual/video4linux")
-
-# linux/videodev2.h; the numbers of the requests hold the sizes of the structures they fill.
-_VIDIOC_QUERYCAP, _CAPABILITY_SIZE, _DEVICE_CAPS_OFFSET = 0x80685600, 104, 88
-_VIDIOC_STREAMON, _BUF_TYPE_VIDEO_OUTPUT = 0x40045612, 2
-_VIDEO_CAPTURE, _VIDEO_OUTPUT = 1, 2
-
-_MODPROBE = f"sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label={LABEL}"
-_REMEDIES = {
-    "linux": f"make one with `{_MODPROBE}` (package v4l2loopback-dkms)",
-    "win32": "install OBS Studio (obsproject.com) and start its virtual camera once",
-    "darwin": "install OBS Studio (obsproject.com) and start its virtual camera once",
+_WITHOUT = ", or go without with --no-virtual-camera"
+_OBS_IN_USE = "press Stop Virtual Camera in OBS, close other programs that feed its camera, then start again"
+_OBS = {
+    "win32": (
+        "install OBS Studio (obsproject.com), in it press Start Virtual Camera once and then Stop Virtual Camera,"
+        " then start again"
+    ),
+    "darwin": (
+        "install OBS Studio 30 or later (obsproject.com), in it press Start Virtual Camera once, allow its camera"
+        " extension in the System Settings, press Stop Virtual Camera, then start again (perhaps after a restart of"
+        " the Mac)"
+    ),
 }
 
 
 class VirtualCameraSink(Closable):
-    """A virtual camera of `width` x `height` pixels at about `fps`; an odd size is cut to the next even one.
+    """A virtual camera of `width` x `height` pixels at exactly `fps`; an odd size is cut to the next even one.
 
     `device` is a v4l2loopback device's path or label, elsewhere a camera's name as pyvirtualcam knows it. None takes
-    the device labelled "nbst-live" and, where there is none, the first free one. Pictures are sent at once: the
-    caller paces. Raises SinkError, with what to do, when there is no such device or it cannot be used.
+    the device labelled "nbst-live" and, where there is none, the first free one. From the first picture on the camera
+    shows the last one again whenever none comes in time. A picture of another size is scaled to cover
+    the camera's and cut at its centre. Raises SinkError, with what to do, when there is no such device or it cannot be
+    used. `hidden` says why browsers will not list it, where that is so.
     """
 
     def __init__(self, width: int, height: int, fps: float, device: str | None = None) -> None:
-        self._planes = planes_for(width, height)
-        rows, even_width = self._planes.shape
-        self._camera: Any = _open(even_width, rows // 3 * 2, fps, _choose(device))
-        self.name = f"virtual camera {self._camera.device}"
-        try:
-            _check_size(self._camera.device, even_width, rows // 3 * 2)
-        except SinkError:
-            self.close()
-            raise
+        rows, self._width = planes_for(width, height).shape
+        self._height = rows // 3 * 2
+        self._scaled = np.empty((self._height, self._width, 3), np.uint8)
+        self._camera: Any = _open(self._width, self._height, fps, _choose(device))
+        self.device: str = self._camera.device
+        self.name = f"virtual camera {self.device}"
+        self.hidden = loopback.hidden_from_browsers(self.device) if loopback.is_loopback(self.device) else None
+        self._writer = SteadyWriter(lambda: planes_for(width, height), self._camera.send, fps)
+
+    @property
+    def repeated(self) -> int:
+        """How often a picture was shown again because none came in time."""
+        return self._writer.repeated
 
     def send(self, picture: Picture, time: float) -> None:  # noqa: ARG002 - a camera shows what comes when it comes
         if self._camera is None:
             raise SinkError(f"{self.name} is closed")
         try:
-            to_i420(picture, self._planes)
-            self._camera.send(self._planes)
+            self._writer.put(lambda planes: to_i420(self._fitted(picture), planes))
         except (RuntimeError, ValueError, OSError) as error:
             raise SinkError(f"{self.name} takes no more pictures: {error}; start again") from error
 
     def close(self) -> None:
         camera, self._camera = self._camera, None
         if camera is not None:
-            device = camera.device
+            self._writer.close()
             camera.close()
-            _release(device)
+            loopback.release(self.device)
 
-
-def virtual_cameras(root: Path = SYSFS) -> list[tuple[str, str]]:
-    """The v4l2loopback devices as (path, label); none on other platforms, where virtual cameras have fixed names."""
-    entries = sorted(root.glob("video*"), key=lambda entry: (len(entry.name), entry.name))
-    return [(f"/dev/{entry.name}", _attribute(entry / "name") or entry.name) for entry in entries]
+    def _fitted(self, picture: Picture) -> Picture:
+        """The picture at the camera's size; the very same where it has that."""
+        height, width = picture.shape[:2]
+        if (height // 2, width // 2) == (self._height // 2, self._width // 2):
+            return picture
+        scale = min(width / self._width, height / self._height)
+        across, down = round(self._width * scale), round(self._height * scale)
+        x, y = (width - across) // 2, (height - down) // 2
+        cut = picture[y : y + down, x : x + across]
+        return cv2.resize(cut, (self._width, self._height), dst=self._scaled, interpolation=cv2.INTER_LINEAR)
 
 
 def _choose(device: str | None) -> str | None:
-    """The name to give to pyvirtualcam."""
-    if sys.platform != "linux" or (device is not None and device.startswith("/")):
+    """The name to give to pyvirtualcam. Raises SinkError for a v4l2loopback device that cannot be used."""
+    if sys.platform != "linux":
         return device
-    known = virtual_cameras(SYSFS)
-    for path, label in known:
-        if label == (device or LABEL):
-            return path
+    known = loopback.devices()
+    named = [path for path, label in known if (device or loopback.LABEL) in (path, label)]
     if device is None:
-        return None
-    listed = ", ".join(f"{path} ({label})" for path, label in known) or "none"
-    raise SinkError(f"there is no virtual camera labelled {device!r}; found {listed}; {_remedy('')}")
+        named = named or [path for path, _ in known]
+    elif not named and not device.startswith("/"):
+        if not known:
+            raise SinkError(f"there is no virtual camera: {loopback.no_device()}{_WITHOUT}")
+        listed = ", ".join(f"{path} ({label})" for path, label in known)
+        raise SinkError(f"there is no virtual camera labelled {device!r}; choose one of {listed}")
+    troubles = []
+    for path in named:
+        trouble = loopback.make_ready(path)
+        if trouble is None:
+            return path
+        troubles.append(trouble)
+    if troubles:
+        raise SinkError(f"cannot open the virtual camera: {troubles[0]}")
+    return device
 
 
 def _open(width: int, height: int, fps: float, device: str | None) -> Any:
-    if device is not None and _left_behind(device):
-        _release(device)
+    """A camera of pyvirtualcam that runs at that size. Raises SinkError."""
     try:
         import pyvirtualcam
     except ImportError as error:
         raise SinkError(f"pyvirtualcam cannot be loaded ({error}); run `pip install pyvirtualcam`") from error
     try:
-        return pyvirtualcam.Camera(width, height, fps, fmt=pyvirtualcam.PixelFormat.I420, device=device)
+        camera = pyvirtualcam.Camera(width, height, fps, fmt=pyvirtualcam.PixelFormat.I420, device=device)
     except RuntimeError as error:
+        if sys.platform == "linux" and not loopback.devices():
+            raise SinkError(f"there is no virtual camera: {loopback.no_device()}{_WITHOUT}") from error
         reasons = "; ".join(str(error).splitlines()) or "this platform has no backend"
         raise SinkError(f"cannot open virtual camera {device or '(any)'}: {reasons}; {_remedy(reasons)}") from error
+    path: str = camera.device
+    trouble = loopback.after_opening(path, width, height)
+    if trouble is not None:
+        camera.close()
+        loopback.release(path)
+        raise SinkError(f"cannot use the virtual camera: {trouble}")
+    return camera
 
 
 def _remedy(reasons: str) -> str:
-    if "permission" in reasons:
-        return "run `sudo usermod -aG video $USER`, then log out and in again"
-    if "in use" in reasons or "busy" in reasons.lower():
+    """What to do about an error of pyvirtualcam."""
+    system: str = sys.platform
+    if system == "linux":
         return "close the program that uses it, or choose another with --virtual-camera"
-    return _REMEDIES.get(sys.platform, "this platform has no virtual camera: use --preview or --record") + (
-        ", or go without with --no-virtual-camera"
-    )
-
-
-def _check_size(device: str, width: int, height: int) -> None:
-    """Raises SinkError when the device runs at another size.
-
-    v4l2loopback keeps its format while a program reads from it and does not say so; what is written would be garbled.
-    """
-    running = re.search(r"(\d+)x(\d+)", _attribute(SYSFS / Path(device).name / "format"))
-    if running is not None and (size := (int(running[1]), int(running[2]))) != (width, height):
-        raise SinkError(
-            f"virtual camera {device} runs at {size[0]}x{size[1]}, expected {width}x{height}: a program that reads it"
-            " keeps the old size; close that program, then start again"
-        )
-
-
-def _left_behind(device: str) -> bool:
-    """Whether a v4l2loopback device still belongs to a program that is gone: it can neither give nor take video."""
-    if not _is_loopback(device):
-        return False
-    import fcntl
-
-    answer = bytearray(_CAPABILITY_SIZE)
-    try:
-        with _opened(device) as descriptor:
-            fcntl.ioctl(descriptor, _VIDIOC_QUERYCAP, answer)
-    except OSError:
-        return False
-    (capabilities,) = struct.unpack_from("=I", answer, _DEVICE_CAPS_OFFSET)
-    return not capabilities & (_VIDEO_CAPTURE | _VIDEO_OUTPUT)
-
-
-def _release(device: str) -> None:
-    """Makes v4l2loopback free a device for the next writer.
-
-    With exclusive_caps, 0.12 frees it only when a writer that has started streaming closes it, and pyvirtualcam writes
-    without (pyvirtualcam issue 61, v4l2loopback issue 442): without this the camera could be opened only once.
-    """
-    if not _is_loopback(device):
-        return
-    import fcntl
-
-    with contextlib.suppress(OSError), _opened(device) as descriptor:
-        fcntl.ioctl(descriptor, _VIDIOC_STREAMON, struct.pack("i", _BUF_TYPE_VIDEO_OUTPUT))
-
-
-@contextlib.contextmanager
-def _opened(device: str) -> Iterator[int]:
-    descriptor = os.open(device, os.O_RDWR)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _is_loopback(device: str) -> bool:
-    return sys.platform == "linux" and any(path == device for path, _ in virtual_cameras(SYSFS))
-
-
-def _attribute(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
+    if system not in _OBS:
+        return "this platform has no virtual camera: use --preview or --record" + _WITHOUT
+    fed = any(words in reasons for words in ("could not be started", "Couldn't start stream", "Stream not found"))
+    return (_OBS_IN_USE if fed else _OBS[system]) + _WITHOUT

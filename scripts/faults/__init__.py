@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-AREAS = ("recording", "processes", "inputs")
+AREAS = ("recording", "processes", "inputs", "cameras", "output", "webcam", "virtual_camera", "advice")
 """Modules of this package that hold faults, in the order of the table."""
 
 

@@ -13,15 +13,20 @@ BOUNDARY = "frame"
 
 
 class NetworkCamera(Closable):
-    """Plays the clip forth and back for ever at its own rate, to whoever opens `url`."""
+    """Plays the clip forth and back for ever at its own rate, to whoever opens `url`, at this port (0: a free one).
 
-    def __init__(self) -> None:
+    While `silent` is set it sends nothing to those that are connected, and says nothing of it.
+    """
+
+    def __init__(self, port: int = 0) -> None:
         best = [cv2.IMWRITE_JPEG_QUALITY, 95]
         jpegs = [cv2.imencode(".jpg", CLIP.frame(index), best)[1].tobytes() for index in range(FRAMES)]
-        self._over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler([*jpegs, *jpegs[-2:0:-1]], self._over))
+        self._over, self.silent = threading.Event(), threading.Event()
+        handler = _handler([*jpegs, *jpegs[-2:0:-1]], self._over, self.silent)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/camera.mjpg"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/camera.mjpg"
         self._thread = threading.Thread(target=self._server.serve_forever, name="network-camera", daemon=True)
         self._thread.start()
 
@@ -32,7 +37,7 @@ class NetworkCamera(Closable):
         self._thread.join()
 
 
-def _handler(jpegs: list[bytes], over: threading.Event) -> type[BaseHTTPRequestHandler]:
+def _handler(jpegs: list[bytes], over: threading.Event, silent: threading.Event) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -41,7 +46,8 @@ def _handler(jpegs: list[bytes], over: threading.Event) -> type[BaseHTTPRequestH
             began, index = time.monotonic(), 0
             try:
                 while not over.wait(max(0.0, began + index / FPS - time.monotonic())):
-                    self._send(jpegs[index % len(jpegs)])
+                    if not silent.is_set():
+                        self._send(jpegs[index % len(jpegs)])
                     index += 1
             except ConnectionError:
                 return

@@ -1,0 +1,62 @@
+"""Frames with their masks, made in a thread of its own while the loop finishes the frame before.
+
+A frame is read only when the loop has taken the one before, so never more than one waits, and mask and frame are always
+of the same moment.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nbst_live.closing import Closable
+from nbst_live.errors import MaskError, SourceStalled
+from nbst_live.stages import Alpha, Frame, Source
+from nbst_live.threads import Worker
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masked:
+    """A frame, its alpha or what kept it from one, and how many seconds the mask took."""
+
+    frame: Frame
+    alpha: Alpha | MaskError
+    seconds: float
+
+
+class MaskedFrames(Closable):
+    """Reads a source and has each frame masked by `look`; closing it closes neither."""
+
+    def __init__(self, source: Source, look: Callable[[Frame], Masked]) -> None:
+        self._source, self._look = source, look
+        self._found: queue.Queue[Masked | BaseException] = queue.Queue(1)
+        self._turn = threading.Semaphore(1)
+        self._worker = Worker("mask", self._keep_looking)
+        self._worker.start()
+
+    def read(self) -> Masked:
+        """The next frame; raises what reading and masking it raised, after which only SourceStalled lets it go on."""
+        found = self._found.get()
+        self._turn.release()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """Waits for the frame under way, and drops it."""
+        self._worker.stop()
+        self._turn.release()
+        self._worker.join()
+
+    def _keep_looking(self, stopping: threading.Event) -> None:
+        going = True
+        while going:
+            self._turn.acquire()
+            if stopping.is_set():
+                return
+            found: Masked | BaseException
+            try:
+                found = self._look(self._source.read())
+            except BaseException as error:  # noqa: BLE001 the outermost loop of this thread; `read` raises it again
+                found, going = error, isinstance(error, SourceStalled)
+            self._found.put(found)

@@ -1,0 +1,80 @@
+"""The scripts that train the person mask: what they draw, what they start from, what they minimise."""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from skimage.data import astronaut
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from mask_data import Layers, Library, Painter, read_figure  # the scripts are not a package
+from mask_net import AlphaNet, MaskNet
+from mask_start import start_from
+from train_mask import loss_of
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+SHAPE = (96, 160)
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    """One person, an ellipse that the lower edge cuts off, and one grey room."""
+    rows, columns = np.indices((200, 160))
+    alpha = np.where(((rows - 150) / 120) ** 2 + ((columns - 80) / 40) ** 2 < 1, 255, 0).astype(np.uint8)
+    photo = np.where(alpha[..., None] > 0, (40, 90, 200), (200, 190, 180)).astype(np.uint8)
+    figure = read_figure(photo, alpha)
+    scene = np.dstack([photo, alpha])
+    return Library([figure], [0], [Layers.of(np.full((120, 200, 3), 128, np.uint8))], [Layers.of(scene)])
+
+
+def test_twins_are_one_scene_with_the_people_moved_by_a_pixel_or_so(library):
+    painter, moved = Painter(library, 1), 0
+    for _ in range(12):
+        (first, alpha), (second, other) = painter.twins(SHAPE)
+        assert first.shape == second.shape == (*SHAPE, 3)
+        assert not np.array_equal(first, second)
+        share = float((np.abs(alpha.astype(int) - other) > 127).mean())
+        assert share < 0.5 * max(float((alpha > 127).mean()), 0.02)
+        moved += share > 0
+    assert moved > 4
+    assert painter._moved == (0.0, 0.0)
+
+
+def test_the_loss_minds_errors_that_change_between_twins_alone():
+    target = torch.zeros(4, 1, 32, 32)
+    target[..., 8:24, 8:24] = 1
+    steady = torch.where(target > 0, 6.0, -6.0)
+    steady[:, :, 10, 10] = -6.0  # the same error in all
+    restless = steady.clone()
+    restless[1, :, 10, 10] = 6.0  # no error in one of the first pair
+    assert loss_of(restless, target, twins=1) > loss_of(steady, target, twins=1)
+    assert loss_of(restless, target) < loss_of(steady, target)
+    apart = steady.clone()
+    apart[3, :, 10, 10] = 6.0  # in none of the pairs
+    assert loss_of(apart, target, twins=1) < loss_of(steady, target, twins=1)
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("fine", 1e-4), ("fast", 0.03)])
+def test_a_training_can_start_from_an_exported_model(kind, tolerance):
+    portrait = cv2.resize(astronaut(), (160, 160), interpolation=cv2.INTER_AREA)
+    image = torch.from_numpy(np.ascontiguousarray(portrait.transpose(2, 0, 1)[None], np.float32) / 127.5 - 1)
+    net = MaskNet(kind)
+    start_from(net, MODELS / f"person-{kind}.onnx", [image, image.flip(3)])
+    session = ort.InferenceSession(MODELS / f"person-{kind}.onnx", providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, {"image": image.numpy()})
+    with torch.inference_mode():
+        alone = AlphaNet(net).eval()(image).numpy()
+        together = AlphaNet(net).train()(torch.cat([image, image.flip(3)])).numpy()[:1]
+    for found in (alone, together):  # its normalisation gives the same by its own statistics and by the batch's
+        assert np.abs(found - expected).mean() < tolerance
+
+
+def test_a_model_of_another_network_is_refused(tmp_path):
+    torch.save({"average": {"module.encoder.stem.0.weight": torch.zeros(1)}}, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="not a checkpoint of this network"):
+        start_from(MaskNet(), tmp_path / "checkpoint.pt", [])
