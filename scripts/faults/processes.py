@@ -33,7 +33,7 @@ def solver_stopped(place: Place) -> Outcome:
 def solver_out_of_memory(place: Place) -> Outcome:
     def starve(solver: psutil.Process) -> None:
         vms = solver.memory_info().vms
-        solver.rlimit(psutil.RLIMIT_AS, (vms, vms))
+        solver.rlimit(psutil.RLIMIT_AS, (vms, psutil.RLIM_INFINITY))
 
     def feed(solver: psutil.Process) -> None:
         solver.rlimit(psutil.RLIMIT_AS, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
