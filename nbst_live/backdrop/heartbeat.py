@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 BEAT_SECONDS = 0.5
-SILENT_SECONDS = 15.0
-"""A process that has not counted for so long is stopped, or starved of memory; loading torch can hold it up too."""
-START_SECONDS = 60.0
-"""The same for one that has not counted yet: Python itself may have to come from a slow disk."""
+SILENT_SECONDS = 20.0
+"""A process that has not counted for so long is stopped, or starved of memory."""
+START_SECONDS = 120.0
+"""The same for one that has not counted yet: torch may have to come from a slow disk, on a busy machine."""
 ABSENT_SECONDS = 2.0
 """A watcher that looks away for longer, as a suspended program does, has seen nothing of it."""
 

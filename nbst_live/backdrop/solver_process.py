@@ -52,11 +52,10 @@ def serve(
     # Threads that spin while they wait for one another would take the live loop's cores; torch reads this at import.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     start_log(to_terminal=False, name="solver")
-    beat(beats)
     _die_with_parent()
     _lower_priority(niceness)
     try:
-        Painter(connection, plate, picture, pace, size).run()
+        Painter(connection, plate, picture, pace, size).run(beats)
     except (EOFError, OSError, KeyboardInterrupt):
         # The live process has closed its end, or Ctrl-C reached the whole group: either way the work is over.
         return
@@ -80,10 +79,12 @@ class Painter:
         self._solver: GatysSolver | None = None
         self._solver_settings: SolverSettings | None = None
 
-    def run(self) -> None:
-        """Waits for jobs and does them, until told to stop."""
+    def run(self, beats: Any) -> None:
+        """Waits for jobs and does them, until told to stop; counts in `beats` meanwhile."""
         from nbst_live.gatys import solver  # noqa: F401 - loads torch while the first plate is still being gathered
 
+        # Only now: while libraries are loaded no other thread of this process may come to its turn.
+        beat(beats)
         while not self._stopped:
             job, self._next = self._next, None
             if job is None:

@@ -33,7 +33,7 @@ def solver_stopped(place: Place) -> Outcome:
 def solver_out_of_memory(place: Place) -> Outcome:
     def starve(solver: psutil.Process) -> None:
         vms = solver.memory_info().vms
-        solver.rlimit(psutil.RLIMIT_AS, (vms, vms))
+        solver.rlimit(psutil.RLIMIT_AS, (vms, psutil.RLIM_INFINITY))
 
     def feed(solver: psutil.Process) -> None:
         solver.rlimit(psutil.RLIMIT_AS, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
@@ -95,7 +95,7 @@ def mask_session_lost(_place: Place) -> Outcome:
 @fault("program-suspended", "the picture stands still, then goes on; the recording keeps its times")
 def program_suspended(place: Place) -> Outcome:
     """All processes stop for longer than the solver may be silent, as on a laptop that sleeps."""
-    recording, pause = place.folder / "out.mkv", 17.0
+    recording, pause = place.folder / "out.mkv", 22.0
     with NetworkCamera() as camera:
         arguments = ("--input", camera.url, "--record", recording, "--no-virtual-camera")
         with Program(*arguments, *SMALL_PAINTING) as program:

@@ -39,7 +39,7 @@ class Program(Closable):
         """All that it wrote to stderr so far."""
         return "\n".join(self.lines)
 
-    def wait_for(self, pattern: str, seconds: float = 60.0, *, after: int = 0) -> float:
+    def wait_for(self, pattern: str, seconds: float = 120.0, *, after: int = 0) -> float:
         """Waits until a line from number `after` on matches; the `time.monotonic()` of then. Raises Missed."""
         wait_until(
             lambda: any(re.search(pattern, line) for line in self.lines[after:]) or self.process.poll() is not None,
@@ -48,7 +48,7 @@ class Program(Closable):
         check(re.search(pattern, "\n".join(self.lines[after:])), f"it to say {pattern!r}, got {self.said!r}")
         return time.monotonic()
 
-    def wait(self, seconds: float = 30.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         """Its exit status, once it has ended by itself. Raises Missed."""
         try:
             status = self.process.wait(seconds)
