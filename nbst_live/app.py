@@ -232,8 +232,8 @@ def worker_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
 def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverSettings:
     """What the user asked of the optimiser, over the preset, over its own defaults. Raises SettingError.
 
-    Beside a live loop it gets half of the cores, for its threads would only wait for one another; alone all of them. And
-    nobody watches a picture become finer for ever: unless the steps are asked for, it is over after `LIVE_SECONDS`.
+    Beside a live loop it gets half of the cores, for its threads would only wait for one another; alone all of them.
+    And nobody watches a picture become finer for ever: unless the steps are asked for, it is over after `LIVE_SECONDS`.
     """
     asked: dict[str, Any] = {name: value for name in PAINTING if (value := getattr(settings, name)) is not None}
     if settings.style_layers is not None:

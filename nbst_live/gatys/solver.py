@@ -60,7 +60,7 @@ class Iterate:
 
     Attributes:
         step: from 1.
-        steps: of the whole run, as far as is known: where the settings' seconds end it sooner, the last iterate says so.
+        steps: of the whole run as planned; the last iterate's own `step` where the settings' seconds ended it sooner.
         scale: (width, height) in pixels of this stage and of `picture`.
         total: the objective.
         content: J_content, the share of the plate's power that is missing.
