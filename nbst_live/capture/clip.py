@@ -174,7 +174,8 @@ def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise SourceError(f"{path} is not a file; expected a video clip")
     capture = open_capture(str(path), cv2.CAP_FFMPEG)
-    if capture is None:
+    # What is no picture but called one is opened all the same, without a size.
+    if capture is None or not capture.get(cv2.CAP_PROP_FRAME_WIDTH):
         raise SourceError(f"{path} {_why_not(path)}; expected a video clip such as .mp4, .mkv, .mov or .webm")
     width, height = (round(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if min(width, height) >= MIN_SIDE and width * height <= MAX_PIXELS:

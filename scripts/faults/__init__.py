@@ -25,7 +25,8 @@ class Skipped(Exception):
 class Outcome:
     """What a fault cost.
 
-    `recover_s`: seconds from the damage until all is as before, None where the run rightly ends with it.
+    `recover_s`: seconds from the damage until all is as before, None where the run rightly ends with it, or goes on
+    without what it lost.
     `frames_lost`: frames that should have gone out, or lie in the file, and do not. `bytes_lost`: bytes of a recording
     that cannot be played. `raw_room_frames`: frames sent whose background is the raw room (witness.py).
     """

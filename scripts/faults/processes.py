@@ -70,6 +70,7 @@ def _solver_hit(
 def mask_session_lost(_place: Place) -> Outcome:
     """No graphics card is here to be reset: the session of the CPU is taken away from the masker."""
     witness, lost_at, back_at = Witness(), 0.0, 0.0
+    failures = seen = 0
     source = FakeSource(lambda index: CLIP.frame(index % FRAMES), frames=None, fps=FPS)
     start_log(verbose=True)
     settings = Settings(style=("swirl",), no_virtual_camera=True, threads=2, provider="cpu")
@@ -77,11 +78,13 @@ def mask_session_lost(_place: Place) -> Outcome:
         counts = live.pipeline.counts
 
         def tick() -> bool:
-            nonlocal lost_at, back_at
+            nonlocal lost_at, back_at, failures, seen
             if counts.frames_out == FRAMES and not lost_at:
                 lost_at = time.monotonic()
                 live.masker._masker._session = object()  # type: ignore[attr-defined]
-            if lost_at and counts.mask_failures and not back_at and counts.with_person > FRAMES:
+            if counts.mask_failures > failures:
+                failures, seen, back_at = counts.mask_failures, counts.with_person, 0.0
+            elif failures and not back_at and counts.with_person > seen:
                 back_at = time.monotonic()
             return counts.frames_out < 2 * FRAMES
 

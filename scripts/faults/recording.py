@@ -94,7 +94,7 @@ def disk_full_beside(place: Place) -> Outcome:
             check(live.pipeline.counts.frames_in == witness.taken, "every frame to go out")
         recorded, times = watch_file(disk / "out.mkv")
         check(times[-1] > 1, f"what fitted to play, got {times[-1]:.1f} s")
-        return Outcome(0.0, 0, _unplayed(disk / "out.mkv"), witness.raw + recorded.raw)
+        return Outcome(None, 0, _unplayed(disk / "out.mkv"), witness.raw + recorded.raw)
 
 
 @fault("encoder-too-slow", "`recording ... lacks N pictures: ...`; the live picture goes on", simulated=True)
@@ -120,7 +120,7 @@ def encoder_too_slow(place: Place) -> Outcome:
     check(dropped > 0 and max(sends) < 0.5, f"pictures left out, no waiting; got {dropped}, {max(sends):.2f} s")
     recorded, _ = watch_file(place.folder / "out.mkv")
     check(recorded.taken == 2 * FRAMES - dropped, f"all others in the file, got {recorded.taken}")
-    return Outcome(0.0, dropped, raw_room_frames=witness.raw + recorded.raw)
+    return Outcome(None, dropped, raw_room_frames=witness.raw + recorded.raw)
 
 
 @fault("two-copies-one-recording", "the second: `another program is recording to it`, exit status 2; the first goes on")
@@ -138,7 +138,7 @@ def two_copies(place: Place) -> Outcome:
             first.process.send_signal(signal.SIGTERM)
             check(first.wait() == 0, f"exit status 0, got {first.process.returncode}")
     witness, times = watch_file(recording)
-    return Outcome(0.0, frames_lost(times), raw_room_frames=witness.raw)
+    return Outcome(None, frames_lost(times), raw_room_frames=witness.raw)
 
 
 @fault("encoder-not-there", "`encoder h264_nvenc does not work here ...`, exit status 2; with auto x264 records")
@@ -178,7 +178,7 @@ def microphone_lost(place: Place) -> Outcome:
             check(program.wait() == 0, f"exit status 0, got {program.process.returncode}: {program.said}")
     witness, times = watch_file(recording)
     check(times[-1] > 8, f"pictures to the end, got {times[-1]:.1f} s")
-    return Outcome(0.0, frames_lost(times), raw_room_frames=witness.raw)
+    return Outcome(None, frames_lost(times), raw_room_frames=witness.raw)
 
 
 def _settings(path: Path, **more: str) -> Settings:
