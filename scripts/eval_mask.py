@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 from mask_cases import Case, read_material
-from mask_data import Image, Size
+from mask_library import Image, Size
 from mask_plots import draw_plots
 from mask_scores import METRICS, Alpha, Scores, clip_flicker, read_clip, still_scores, walk_flicker
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mask_data import Image, read_split
+from mask_library import Image, read_split
 from mask_scores import Alpha, boundary_f, iou
 
 from nbst_live import models

@@ -29,7 +29,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from mask_data import SHAPES, Image, Library, Painter, Size, read_library
+from mask_data import SHAPES, Painter
+from mask_library import Image, Library, Size, read_library
 from mask_net import STRIDE, AlphaNet, Aspp, MaskNet
 from quantise_mask import Floats, quantised
 from skimage.data import astronaut

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mask_data import Figure, Image, Layers, Library, Painter, read_figure, read_rooms, read_split
+from mask_data import Painter
+from mask_library import Figure, Image, Layers, Library, read_figure, read_rooms, read_split
 
 COMPOSITES, FRAME, NOISE = 200, (360, 640), 4.0
 WALKS, WALK_FRAMES = 12, 20

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import matplotlib
 import numpy as np
-from mask_data import Image
+from mask_library import Image
 from mask_scores import Masker, Scores
 from skimage.data import astronaut
 

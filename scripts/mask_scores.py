@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from mask_cases import Case
-from mask_data import Image
+from mask_library import Image
 
 Alpha = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

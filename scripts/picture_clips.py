@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from mask_data import foreground, read_rooms, read_split
+from mask_library import foreground, read_rooms, read_split
 
 Image = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]

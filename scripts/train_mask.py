@@ -27,7 +27,8 @@ import matplotlib
 import numpy as np
 import torch
 import torch.distributed as dist
-from mask_data import SHAPES, Batches, Image, Library, Size, read_library, read_rooms, read_split
+from mask_data import SHAPES, Batches
+from mask_library import Image, Library, Size, read_library, read_rooms, read_split
 from mask_net import MaskNet, load_encoder
 from mask_start import start_from
 from torch import Tensor, nn

@@ -12,7 +12,8 @@ from skimage.data import astronaut
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from mask_data import Layers, Library, Painter, read_figure  # the scripts are not a package
+from mask_data import Painter  # the scripts are not a package
+from mask_library import Layers, Library, read_figure
 from mask_net import AlphaNet, MaskNet
 from mask_start import start_from
 from train_mask import loss_of
