@@ -31,6 +31,7 @@ from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.mask.providers import has_gpu_provider
 from nbst_live.mask.reviving import RevivingMasker
+from nbst_live.memory import keep_freed_memory
 from nbst_live.paths import exists, is_file, typed
 from nbst_live.pictures import Style, blend, open_style, read_picture
 from nbst_live.pipeline import Outputs, Pipeline
@@ -86,6 +87,7 @@ def open_live(
 
     `source` and `cache`, when given, stand in for the source that the settings name and for the user's cache.
     """
+    keep_freed_memory()
     styles = open_styles(settings)
     photo = None if settings.background is None else read_picture(settings.background)
     with ExitStack() as opened:

@@ -144,11 +144,17 @@ class FakeSink(Closable):
 class FakeMasker(Closable):
     """Alphas from a function of the picture; the calls in `fails`, counted from 0, raise MaskError.
 
-    `delay` is how many seconds each mask takes.
+    `delay` is how many seconds each mask takes, `size` the (width, height) that it claims to work at.
     """
 
-    def __init__(self, alpha: Callable[[Picture], Alpha], fails: Collection[int] = (), delay: float = 0.0) -> None:
-        self.provider = "fake"
+    def __init__(
+        self,
+        alpha: Callable[[Picture], Alpha],
+        fails: Collection[int] = (),
+        delay: float = 0.0,
+        size: tuple[int, int] = (160, 90),
+    ) -> None:
+        self.provider, self.size = "fake", size
         self.calls = 0
         self.closings = 0
         self._alpha, self._fails, self._delay = alpha, fails, delay

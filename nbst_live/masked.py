@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, SourceStalled
-from nbst_live.stages import Alpha, Frame, Source
+from nbst_live.stages import Alpha, Frame, Source, Trimap
 from nbst_live.threads import Worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Masked:
-    """A frame, its alpha or what kept it from one, and how many seconds the mask took."""
+    """A frame, and its alpha and trimap or what kept it from them; `seconds` is what each stage took."""
 
     frame: Frame
-    alpha: Alpha | MaskError
-    seconds: float
+    found: tuple[Alpha, Trimap] | MaskError
+    seconds: dict[str, float]
 
 
 class MaskedFrames(Closable):

@@ -1,4 +1,4 @@
-"""The way of a frame: mask, backdrop, matte, composite; and the loop that sends frames down it.
+"""The way of a frame: mask, trimap, backdrop, matte, composite; and the loop that sends frames down it.
 
 Privacy: whatever happens on the way, what comes out is a person over a painted backdrop, or the backdrop alone.
 """
@@ -15,8 +15,9 @@ from nbst_live.composite import Compositor
 from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceStalled
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
+from nbst_live.mask.shrink import shrink
 from nbst_live.masked import Masked, MaskedFrames
-from nbst_live.stages import Alpha, Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
+from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
 from nbst_live.timing import StageTimer
 
 log = logging.getLogger(__name__)
@@ -77,28 +78,32 @@ class Pipeline:
         return self.finish(self.look(frame))
 
     def look(self, frame: Frame) -> Masked:
-        """The first half of the way: the mask. It may run in another thread than the second half."""
+        """The first half of the way, all at the network's size. It may run in another thread than the second half."""
         began = time.perf_counter()
-        alpha: Alpha | MaskError
+        small = shrink(frame.picture, *self._masker.size)
         try:
-            alpha = self._masker.mask(frame.picture)
+            alpha = self._masker.mask(small)
         except MaskError as error:
-            alpha = error
-        return Masked(frame, alpha, time.perf_counter() - began)
+            return Masked(frame, error, {"mask": time.perf_counter() - began})
+        found = time.perf_counter()
+        trimap = self._refiner.trimap(self._people.keep(alpha), small)
+        return Masked(frame, (alpha, trimap), {"mask": found - began, "trimap": time.perf_counter() - found})
 
     def finish(self, masked: Masked) -> Picture:
-        """The second half: from a frame and its mask to the picture, valid until the next call."""
-        stage, frame, alpha = self.timer.stage, masked.frame, masked.alpha
+        """The second half, in full size: from a frame and its trimap to the picture, valid until the next call."""
+        stage, frame = self.timer.stage, masked.frame
         self.counts.frames_in += 1
-        self.timer.add("mask", masked.seconds)
-        if isinstance(alpha, MaskError):
-            return self._backdrop_alone(frame, alpha)
+        for name, seconds in masked.seconds.items():
+            self.timer.add(name, seconds)
+        if isinstance(masked.found, MaskError):
+            return self._backdrop_alone(frame, masked.found)
+        alpha, trimap = masked.found
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
             self._backdrop.observe(frame, alpha)
             backdrop = self._backdrop.latest()
         with stage("matte"):
-            cutout = self._refiner.refine(self._people.keep(alpha), frame.picture, self._backdrop.room())
+            cutout = self._refiner.settle(trimap, frame.picture, self._backdrop.room())
             self.matte = cutout.matte
         self.counts.with_person += bool(cv2.countNonZero(self.matte) > PERSON_SHARE * self.matte.size)
         if self.panic:
@@ -169,7 +174,7 @@ def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[],
             with pipeline.timer.stage("send"):
                 outputs.send(picture, frame.time)
             # Two halves that overlap take as long as the longer one.
-            seconds = max(masked.seconds, time.monotonic() - began)
+            seconds = max(sum(masked.seconds.values()), time.monotonic() - began)
             pipeline.sent(frame, seconds * source.info.fps + source.dropped - dropped)
 
 

@@ -4,9 +4,9 @@ A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0,
 network's size. A matte is the refined alpha, `(H, W) uint8`, 0..255, at the picture's size. Every docstring of the
 package uses these three words for exactly this.
 
-The way of a frame: Source.read -> Masker.mask -> Backdrop.observe, latest and room -> MatteRefiner.refine -> a Cutout
--> Compositor.blend -> Sink.send. Every stage is closed exactly once, in reverse order of opening, by whoever opened it
-(see app.py).
+The way of a frame: Source.read -> Masker.mask -> MatteRefiner.trimap -> Backdrop.observe, latest and room ->
+MatteRefiner.settle -> a Cutout -> Compositor.blend -> Sink.send. Every stage is closed exactly once, in reverse order
+of opening, by whoever opened it (see app.py).
 """
 
 from dataclasses import dataclass
@@ -60,6 +60,27 @@ class Room:
 
     picture: Picture
     known: Matte
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trimap:
+    """What the network's size says of a frame: where there is surely person, where surely room, and of the edge that is
+    left between them all that settles it.
+
+    `small` is the picture at the network's size, (h, w, 3). `person` and `room` are (h, w) uint8, 255 where there is
+    surely the one or the other. The planes are (h, w, 4) float32, sampled together: `fit` holds the guided filter's
+    slope and offset, the share of what was before that is kept, and alpha; `near_person` and `near_room` the mean
+    colours of either side nearby, BGR in 0..255, the fourth of no meaning; `bounds` the least and the most alpha, and
+    the movement since the frame before, x and y in pixels.
+    """
+
+    small: Picture
+    person: Matte
+    room: Matte
+    fit: npt.NDArray[np.float32]
+    near_person: npt.NDArray[np.float32]
+    near_room: npt.NDArray[np.float32]
+    bounds: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,8 +139,13 @@ class Masker(Closing, Protocol):
         """The execution provider that the session really has."""
         ...
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the pictures that the network takes."""
+        ...
+
     def mask(self, picture: Picture) -> Alpha:
-        """Alpha at the network's size, the caller's to keep. Raises MaskError."""
+        """Alpha at the network's size, the caller's to keep, of a picture of any size. Raises MaskError."""
         ...
 
 

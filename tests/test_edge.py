@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from nbst_live.mask.edge import distance, heed_room, local_means, otherness, solve_alpha, solve_colours
+from nbst_live.mask.edge import distance, heed_room, otherness, solve_alpha, solve_colours
+from nbst_live.mask.trimap import local_means
 
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
 

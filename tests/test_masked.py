@@ -6,25 +6,34 @@ import pytest
 from nbst_live.errors import MaskError, SourceEnded, SourceError, SourceStalled
 from nbst_live.fakes import FakeSource
 from nbst_live.masked import Masked, MaskedFrames
+from nbst_live.stages import Trimap
 
 PICTURE = np.zeros((9, 16, 3), np.uint8)
-NOBODY = np.zeros((9, 16), np.float32)
+SMALL = np.zeros((9, 16), np.uint8)
+
+
+def found(level):
+    alpha, plane = np.full((9, 16), level, np.float32), np.zeros((9, 16, 4), np.float32)
+    return alpha, Trimap(PICTURE, SMALL, SMALL, plane, plane, plane, plane)
+
+
+NOBODY = found(0)
 
 
 def looked(frame):
-    return Masked(frame, NOBODY, 0.001)
+    return Masked(frame, NOBODY, {"mask": 0.001})
 
 
 def test_frames_come_in_order_each_with_its_own_mask_and_then_the_end():
     def look(frame):
-        return Masked(frame, np.full((9, 16), frame.index / 10, np.float32), 0.0)
+        return Masked(frame, found(frame.index / 10), {})
 
     with MaskedFrames(FakeSource(lambda _: PICTURE, frames=5), look) as ahead:
-        found = [ahead.read() for _ in range(5)]
+        read = [ahead.read() for _ in range(5)]
         with pytest.raises(SourceEnded):
             ahead.read()
-    assert [m.frame.index for m in found] == list(range(5))
-    assert all(m.alpha[0, 0] == np.float32(m.frame.index / 10) for m in found)
+    assert [m.frame.index for m in read] == list(range(5))
+    assert all(m.found[0][0, 0] == np.float32(m.frame.index / 10) for m in read)
 
 
 def test_the_next_frame_is_masked_while_this_one_is_finished():
@@ -60,13 +69,13 @@ def test_no_frame_is_read_before_the_one_before_it_was_taken():
 
 def test_after_a_stall_it_goes_on_and_a_mask_that_failed_is_told_with_its_frame():
     def look(frame):
-        return Masked(frame, MaskError("as asked") if frame.index == 1 else NOBODY, 0.0)
+        return Masked(frame, MaskError("as asked") if frame.index == 1 else NOBODY, {})
 
     with MaskedFrames(FakeSource(lambda _: PICTURE, frames=3, stalls={1}), look) as ahead:
         ahead.read()
         with pytest.raises(SourceStalled):
             ahead.read()
-        assert isinstance(ahead.read().alpha, MaskError)
+        assert isinstance(ahead.read().found, MaskError)
 
 
 def test_what_breaks_the_source_or_the_mask_is_raised_to_the_reader():

@@ -137,5 +137,5 @@ def test_tick_ends_the_run():
 def test_every_stage_is_timed():
     pipeline = ran(FakeSource(CLIP.frame, frames=5), [FakeSink()])
     summary = pipeline.timer.summary()
-    assert list(summary) == ["mask", "backdrop", "matte", "composite", "send", "latency"]
+    assert list(summary) == ["mask", "trimap", "backdrop", "matte", "composite", "send", "latency"]
     assert all(0 <= stage["p50_ms"] <= stage["p95_ms"] for stage in summary.values())

@@ -72,9 +72,9 @@ class Plate:
         taken = room & cv2.compare(self._confidence, 1, cv2.CMP_EQ)
         again = room & ~taken & ~contradicts
         early = again & cv2.compare(self._confidence, SETTLED, cv2.CMP_LE)
-        cv2.accumulateWeighted(picture, self._mean, EARLY_RATE, mask=early)
-        cv2.accumulateWeighted(picture, self._mean, RATE, mask=again & ~early)
-        cv2.copyTo(picture.astype(np.float32), taken, self._mean)
+        for rate, where in ((1.0, taken), (EARLY_RATE, early), (RATE, again & ~early)):
+            if cv2.countNonZero(where):  # most of the time the first two are empty
+                cv2.accumulateWeighted(picture, self._mean, rate, mask=where)
         cv2.bitwise_or(self.known, room, dst=self.known)
         self._publish()
 

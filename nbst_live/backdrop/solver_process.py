@@ -28,6 +28,7 @@ from nbst_live.backdrop.plate import fill
 from nbst_live.errors import NbstError, SolverError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.logs import start_log
+from nbst_live.memory import keep_freed_memory
 from nbst_live.models import find, verify
 from nbst_live.pictures import read_picture
 from nbst_live.stages import Picture
@@ -54,6 +55,7 @@ def serve(
     start_log(to_terminal=False, name="solver")
     _die_with_parent()
     _lower_priority(niceness)
+    keep_freed_memory()
     try:
         Painter(connection, plate, picture, pace, size).run(beats)
     except (EOFError, OSError, KeyboardInterrupt):

@@ -28,6 +28,10 @@ class AheadMasker(Closable):
     def provider(self) -> str:
         return self._masker.provider
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._masker.size
+
     def mask(self, picture: Picture) -> Alpha:
         """Alpha at the network's size. Raises MaskError, also for the frame before."""
         pending, before = self._pending, self._before

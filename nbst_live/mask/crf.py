@@ -47,7 +47,7 @@ class CrfMasker(Closable):
     """
 
     def __init__(self, masker: Masker) -> None:
-        self.provider = masker.provider
+        self.provider, self.size = masker.provider, masker.size
         self._masker = masker
 
     def mask(self, picture: Picture) -> Alpha:

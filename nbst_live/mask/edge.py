@@ -6,15 +6,9 @@ its centre. With alpha settled, what the equation leaves over belongs to F, whic
 the room. Everything here works on lists of pixels: colours are (3, N) float32 BGR in 0..255, the rest (N,) float32.
 """
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.stages import Matte, Picture
-
-NEAR, FAR = (5, 5), (21, 21)
-"""Windows, at half the network's size, for the mean colours of a side: the far one where the near one holds too little
-of it."""
 NOISE = 30.0
 """Weight of the guided filter's alpha, as a squared contrast of F and B at which the equation counts as much, where
 only the camera's noise disturbs the equation: of a pixel that looks like the room."""
@@ -42,23 +36,6 @@ CLEAN = 0.05
 """Regularisation of F: the weight, beside alpha squared, of the mean of the person nearby; less where alpha is high."""
 
 Plane = npt.NDArray[np.float32]
-
-
-def local_means(small: Picture, sure: Matte) -> Plane:
-    """The mean colour around each pixel of those where `sure` is 255, (h, w, 4) float32, the fourth of no meaning; 0
-    far off. `small` is (h, w, 3) and `sure` (h, w).
-    """
-    size = sure.shape[::-1]
-    half = max(1, size[0] // 2), max(1, size[1] // 2)
-    weight = cv2.resize(sure, half, interpolation=cv2.INTER_NEAREST)
-    colours = cv2.copyTo(cv2.resize(small, half, interpolation=cv2.INTER_NEAREST), weight)
-    total = cv2.merge([colours, weight])
-    far, near = (cv2.split(cv2.boxFilter(total, cv2.CV_32F, window)) for window in (FAR, NEAR))
-    few = np.float32(255 * 0.01)
-    share = few / (far[3] + np.float32(255 * 1e-4))
-    scale = np.float32(255) / (near[3] + few)
-    means = [(n + f * share) * scale for n, f in zip(near, far, strict=True)]
-    return np.asarray(cv2.resize(cv2.merge(means), size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind: Plane, known: Plane) -> Plane:

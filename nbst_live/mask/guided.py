@@ -18,7 +18,8 @@ def linear_model(guide: Plane, alpha: Plane) -> tuple[Plane, Plane]:
     """
     window = (2 * RADIUS + 1, 2 * RADIUS + 1)
     products = cv2.merge([guide, alpha, guide * alpha, guide * guide])
-    mean_guide, mean_alpha, both, square = cv2.split(cv2.blur(products, window))
+    mean_guide, mean_alpha, both, square = np.moveaxis(cv2.blur(products, window), 2, 0)
     slope = (both - mean_guide * mean_alpha) / (square - mean_guide * mean_guide + np.float32(EPSILON))
-    slope, offset = cv2.split(cv2.blur(cv2.merge([slope, mean_alpha - slope * mean_guide]), window))
-    return slope, offset
+    offset = mean_alpha - slope * mean_guide
+    # Two channels are blurred three times slower than one, twice.
+    return np.asarray(cv2.blur(slope, window), np.float32), np.asarray(cv2.blur(offset, window), np.float32)

@@ -31,8 +31,8 @@ class OnnxMasker(Closable):
     """Runs a mask model at the shape that suits the frame's aspect ratio. For one thread at a time.
 
     `record` says which file, its normalisation and its input shapes; `frame_size` is (width, height) of the frames to
-    come. `provider` (attribute) is the one that the session really got, `name` the model's. Raises ModelError and
-    ProviderError.
+    come. `provider` (attribute) is the one that the session really got, `name` the model's, `size` the (width, height)
+    at which the network works. Raises ModelError and ProviderError.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class OnnxMasker(Closable):
         mean, std = np.asarray(record.mean, np.float32), np.asarray(record.std, np.float32)
         self._tables = np.ascontiguousarray(((levels - mean) / std).T)
         height, width = self._layout.height, self._layout.width
+        self.size = width, height
         self._planar = np.empty((1, 3, height, width), np.float32)
         self._interleaved = np.empty((1, height, width, 3), np.float32)
         blank = np.zeros((self._layout.height, self._layout.width, 3), np.uint8)
@@ -86,7 +87,7 @@ class OnnxMasker(Closable):
 
     def _prepare(self, picture: Picture) -> npt.NDArray[np.float32]:
         """The network's input: the picture shrunk, normalised by table, the channels where the network wants them."""
-        small = shrink(picture, self._layout.width, self._layout.height)
+        small = shrink(picture, *self.size)
         planes = cv2.split(small)[:: -1 if self._rgb else 1]
         for channel, plane in enumerate(planes):
             cv2.LUT(plane, self._tables[channel], dst=self._planar[0, channel])

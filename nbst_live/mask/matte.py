@@ -1,26 +1,20 @@
 """From the network's alpha to the person cut out at full resolution: steady over time, fitted to the frame's edges.
 
-At the network's size small holes and islands go (regions.py) and alpha is steadied (steady.py). Between what is then
-surely person and surely room lies the edge: only its pixels are looked at in full resolution. There alpha begins as the
-guided filter's (guided.py) and is settled, with the person's own colours, by the compositing equation (edge.py).
+The trimap (trimap.py) leaves an edge between person and room: only its pixels are looked at in full resolution. There
+alpha begins as the guided filter's (guided.py) and is settled, with the person's own colours, by the compositing
+equation (edge.py).
 """
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.mask.edge import distance, heed_room, local_means, otherness, solve_alpha, solve_colours
-from nbst_live.mask.guided import linear_model
-from nbst_live.mask.pixels import Pixels, Plane, Sure
-from nbst_live.mask.regions import tidy
-from nbst_live.mask.shrink import shrink
-from nbst_live.mask.steady import HOLD, Steadiness
-from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room
+from nbst_live.mask.edge import distance, heed_room, otherness, solve_alpha, solve_colours
+from nbst_live.mask.pixels import Pixels, Plane
+from nbst_live.mask.steady import HOLD
+from nbst_live.mask.trimap import HIGH, LOW, Trimaps
+from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
 
-LOW, HIGH = 0.12, 0.9
-"""Alpha below LOW becomes 0 and above HIGH becomes 1: no veil of the room, no ghost of the backdrop in the person."""
-REACH = np.ones((3, 3), np.uint8)
-"""How far, in network pixels, the edge reaches into what the network is sure of."""
 HELD = 0.65
 """How much less than the network's alpha the settled one is held over time: it flickers less by itself."""
 STILL = 0.5
@@ -34,40 +28,43 @@ LIGHT = 0.5, 2.0
 
 
 class MatteRefiner:
-    """Keeps the previous alpha, luma and matte; for frames of one stream, in one thread."""
+    """Keeps the previous alpha, frame and matte; for frames of one stream, each half in one thread."""
 
     def __init__(self, *, over_time: bool = True) -> None:
         self._over_time = over_time
-        self._steady = Steadiness()
+        self._trimaps = Trimaps(over_time=over_time)
         self._mattes = [np.zeros((0, 0), np.uint8)] * 2
         self._room: Room | None = None
         self._room_known: npt.NDArray[np.uint8]
         self._small_room: npt.NDArray[np.uint8]
 
     def refine(self, alpha: Alpha, picture: Picture, room: Room | None = None) -> Cutout:
-        """The person of `picture` by its alpha at the network's size; `room` has the picture's size.
+        """Both halves: the person of `picture` by its alpha at the network's size."""
+        return self.settle(self.trimap(alpha, picture), picture, room)
+
+    def trimap(self, alpha: Alpha, picture: Picture) -> Trimap:
+        """The first half: at the network's size, of a picture of any size."""
+        return self._trimaps.make(alpha, picture)
+
+    def settle(self, trimap: Trimap, picture: Picture, room: Room | None = None) -> Cutout:
+        """The second half: the person of `picture`, in its size, which is also the room's.
 
         The cutout's matte is valid until the next call but one.
         """
         if self._mattes[0].shape != picture.shape[:2]:
             self._mattes = [np.zeros(picture.shape[:2], np.uint8) for _ in range(2)]
-            self._steady = Steadiness()
-        small = shrink(picture, alpha.shape[1], alpha.shape[0])
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        alpha, keep, flow = self._steadied(tidy(alpha), grey)
-        sure = _sure(alpha)
         self._mattes.reverse()
-        edge = Pixels.between(sure, self._mattes[0])
-        slope, offset, hold, network = edge.sample(*linear_model(grey * np.float32(1 / 255), alpha), keep, alpha)
-        person, behind = (edge.sample_four(local_means(small, side), 3) for side in sure)
+        edge = Pixels.between(trimap, self._mattes[0])
+        slope, offset, hold, network = edge.sample(trimap.fit)
+        person, behind = edge.sample(trimap.near_person, 3), edge.sample(trimap.near_room, 3)
         seen = edge.pick(picture)
-        known = self._put_room(behind, edge, room, small, sure[1])
+        known = self._put_room(behind, edge, room, trimap)
         prior = np.clip((slope * (LUMA @ seen) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
         solved = solve_alpha(seen, prior, network, person, behind, known)
         away = distance(seen, behind)
         still = np.minimum(hold * np.float32(1 / (STILL * HOLD)), 1)
         heed_room(solved, away, network, known, still * self._inner(otherness(away, known), edge))
-        mixed, levels = self._settle(solved, edge, sure, hold, flow)
+        mixed, levels = self._bounded(solved, edge, trimap, hold)
         seen, person, behind = (colours.take(mixed, axis=1) for colours in (seen, person, behind))
         return Cutout(self._mattes[0], edge.where[mixed], levels, solve_colours(seen, levels, person, behind))
 
@@ -77,13 +74,11 @@ class MatteRefiner:
         matte.reshape(-1)[edge.where] = (other * np.float32(255)).astype(np.uint8)
         return cv2.erode(matte, NEIGHBOURS).reshape(-1).take(edge.where) * np.float32(1 / 255)
 
-    def _settle(
-        self, solved: Plane, edge: Pixels, sure: Sure, hold: Plane, flow: Plane
-    ) -> tuple[npt.NDArray[np.intp], Plane]:
+    def _bounded(self, solved: Plane, edge: Pixels, trimap: Trimap, hold: Plane) -> tuple[npt.NDArray[np.intp], Plane]:
         """Puts alpha (N,) into the matte, within the bounds of what is sure and steadied. Which of the pixels are then
         neither 0 nor 255, and their alpha.
         """
-        floor, ceiling, *moved = edge.sample(*_bounds(sure), *cv2.split(flow))
+        floor, ceiling, *moved = edge.sample(trimap.bounds)
         np.minimum(np.maximum(solved, floor, out=solved), ceiling, out=solved)
         solved *= np.float32(255)
         matte, before = self._mattes
@@ -94,23 +89,18 @@ class MatteRefiner:
         mixed = np.flatnonzero(levels - np.uint8(1) < np.uint8(254))
         return mixed, levels[mixed] * np.float32(1 / 255)
 
-    def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
-        if self._over_time:
-            return self._steady.update(alpha, grey)
-        return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
-
-    def _put_room(self, behind: Plane, edge: Pixels, room: Room | None, small: Picture, sure: Matte) -> Plane:
+    def _put_room(self, behind: Plane, edge: Pixels, room: Room | None, trimap: Trimap) -> Plane:
         """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
         if room is None:
             return np.zeros(len(edge.where), np.float32)
-        size = small.shape[1::-1]
+        size = trimap.small.shape[1::-1]
         if room is not self._room or self._small_room.shape[1::-1] != size:
             self._room = room
             self._room_known = cv2.merge([room.picture, _softened(room.known)])
             small_known = cv2.merge([room.picture, room.known])
             self._small_room = cv2.resize(small_known, size, interpolation=cv2.INTER_NEAREST)
-        both = cv2.bitwise_and(sure, self._small_room[..., 3])
-        now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (small, self._small_room))
+        both = cv2.bitwise_and(trimap.room, self._small_room[..., 3])
+        now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (trimap.small, self._small_room))
         light = np.clip((now + 1) / (then + 1), *LIGHT)
         *colours, known = edge.pick(self._room_known)
         known *= np.float32(1 / 255)
@@ -123,19 +113,3 @@ def _softened(known: Matte) -> Matte:
     """Falls to 0 towards the border of what is known: a step there would show in alpha as blocks."""
     width = 2 * round(SOFT * known.shape[1]) + 1
     return np.asarray(cv2.convertScaleAbs(cv2.subtract(cv2.blur(known, (width, width)), 128), alpha=255 / 127))
-
-
-def _bounds(sure: Sure) -> list[Plane]:
-    """Least and most alpha at the network's size: they lead over to what is sure without a step, in half of REACH's
-    width.
-    """
-    person, room = (cv2.blur(side, REACH.shape).astype(np.float32) * np.float32(2 / 255) for side in sure)
-    return [np.maximum(person - 1, 0), np.minimum(2 - room, 1)]
-
-
-def _sure(alpha: Alpha) -> Sure:
-    """Where alpha is surely person, and surely room: REACH away from what the network leaves open."""
-    person = np.asarray(cv2.compare(alpha, HIGH, cv2.CMP_GT), np.uint8)
-    room = np.asarray(cv2.compare(alpha, LOW, cv2.CMP_LE), np.uint8)
-    # Slivers of sure person would stand out of the edge as blocks.
-    return cv2.morphologyEx(cv2.erode(person, REACH), cv2.MORPH_OPEN, REACH), cv2.erode(room, REACH)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.stages import Matte, Picture
+from nbst_live.stages import Matte, Picture, Trimap
 
 OPEN = 127
 """Level of what is neither surely person nor surely room."""
@@ -15,8 +15,6 @@ ROW = 1024
 """cv2.remap takes no map higher than 32767: a list of pixels is sampled as a picture of rows of this width."""
 
 Plane = npt.NDArray[np.float32]
-Sure = tuple[Matte, Matte]
-"""255 where there is surely person, and where surely room, both at the network's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +29,9 @@ class Pixels:
     scale: tuple[float, float]
 
     @classmethod
-    def between(cls, sure: Sure, matte: Matte) -> Self:
+    def between(cls, trimap: Trimap, matte: Matte) -> Self:
         """Those that are neither person nor room; writes 255 and 0 into the matte where they are."""
-        person, room = sure
+        person, room = trimap.person, trimap.room
         (height, width), (rows, columns) = matte.shape, person.shape
         scale = width / columns, height / rows
         levels = (person & (255 - OPEN)) | (OPEN & ~room)
@@ -50,13 +48,10 @@ class Pixels:
         rows = picture.reshape(-1, picture.shape[2]).take(self.where, axis=0)
         return np.ascontiguousarray(rows.T, np.float32)
 
-    def sample(self, *planes: Plane) -> Plane:
-        """Up to four planes (h, w) float32 of the network's size at these pixels, (c, N), bilinear."""
-        # Four channels are sampled three times faster than two or three.
-        return self.sample_four(cv2.merge([*planes, *[planes[0]] * (4 - len(planes))]), len(planes))
-
-    def sample_four(self, plane: Plane, first: int) -> Plane:
-        """The `first` so many of the four channels of a plane (h, w, 4) at these pixels, likewise."""
+    def sample(self, plane: Plane, first: int = 4) -> Plane:
+        """The `first` so many of the channels of a plane (h, w, 4) of the network's size at these pixels, (c, N)
+        float32, bilinear.
+        """
         found = _remap(plane, self.x, self.y).reshape(-1, 4)[: len(self.where), :first]
         return np.ascontiguousarray(found.T, np.float32)
 

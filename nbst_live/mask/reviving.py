@@ -31,6 +31,10 @@ class RevivingMasker(Closable):
     def provider(self) -> str:
         return self._masker.provider
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._masker.size
+
     def mask(self, picture: Picture) -> Alpha:
         """Alpha at the network's size. Raises MaskError."""
         try:

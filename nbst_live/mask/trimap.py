@@ -1,0 +1,86 @@
+"""The trimap of a frame: surely person, surely room, and the edge between, by the network's alpha and at its size.
+
+Small holes and islands go (regions.py) and alpha is steadied (steady.py). What is then neither surely the one nor the
+other is settled in full resolution (matte.py), by what is gathered here.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nbst_live.mask.guided import linear_model
+from nbst_live.mask.regions import tidy
+from nbst_live.mask.shrink import shrink
+from nbst_live.mask.steady import Steadiness
+from nbst_live.stages import Alpha, Matte, Picture, Trimap
+
+LOW, HIGH = 0.12, 0.9
+"""Alpha below LOW becomes 0 and above HIGH becomes 1: no veil of the room, no ghost of the backdrop in the person."""
+REACH = np.ones((3, 3), np.uint8)
+"""How far, in network pixels, the edge reaches into what the network is sure of."""
+NEAR, FAR = (5, 5), (21, 21)
+"""Windows, at half the network's size, for the mean colours of a side: the far one where the near one holds too little
+of it."""
+
+Plane = npt.NDArray[np.float32]
+
+
+class Trimaps:
+    """Makes them; `over_time` keeps the previous alpha and frame. For frames of one stream, in one thread."""
+
+    def __init__(self, *, over_time: bool) -> None:
+        self._steady = Steadiness() if over_time else None
+
+    def make(self, alpha: Alpha, picture: Picture) -> Trimap:
+        """Of a picture of any size, by its alpha at the network's size."""
+        small = shrink(picture, alpha.shape[1], alpha.shape[0])
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        alpha, keep, flow = self._steadied(tidy(alpha), grey)
+        person, room = _sure(alpha)
+        slope, offset = linear_model(grey * np.float32(1 / 255), alpha)
+        return Trimap(
+            small, person, room,
+            fit=cv2.merge([slope, offset, keep, alpha]),
+            near_person=local_means(small, person),
+            near_room=local_means(small, room),
+            bounds=cv2.merge([*_bounds(person, room), flow[..., 0], flow[..., 1]]),
+        )  # fmt: skip
+
+    def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
+        if self._steady is not None:
+            return self._steady.update(alpha, grey)
+        return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
+
+
+def _bounds(person: Matte, room: Matte) -> list[Plane]:
+    """Least and most alpha at the network's size: they lead over to what is sure without a step, in half of REACH's
+    width.
+    """
+    inside, outside = (cv2.blur(side, REACH.shape).astype(np.float32) * np.float32(2 / 255) for side in (person, room))
+    return [np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)]
+
+
+def _sure(alpha: Alpha) -> tuple[Matte, Matte]:
+    """Where alpha is surely person, and surely room: REACH away from what the network leaves open."""
+    person = np.asarray(cv2.compare(alpha, HIGH, cv2.CMP_GT), np.uint8)
+    room = np.asarray(cv2.compare(alpha, LOW, cv2.CMP_LE), np.uint8)
+    # Slivers of sure person would stand out of the edge as blocks.
+    return cv2.morphologyEx(cv2.erode(person, REACH), cv2.MORPH_OPEN, REACH), cv2.erode(room, REACH)
+
+
+def local_means(small: Picture, sure: Matte) -> Plane:
+    """The mean colour around each pixel of those where `sure` is 255, (h, w, 4) float32, the fourth of no meaning; 0
+    far off. `small` is (h, w, 3) and `sure` (h, w).
+    """
+    size = sure.shape[::-1]
+    half = max(1, size[0] // 2), max(1, size[1] // 2)
+    weight = cv2.resize(sure, half, interpolation=cv2.INTER_NEAREST)
+    colours = cv2.copyTo(cv2.resize(small, half, interpolation=cv2.INTER_NEAREST), weight)
+    total = cv2.merge([colours, weight])
+    far, near = (cv2.boxFilter(total, cv2.CV_32F, window) for window in (FAR, NEAR))
+    few = np.float32(255 * 0.01)
+    far *= few / (far[..., 3:] + np.float32(255 * 1e-4))
+    scale = np.float32(255) / (near[..., 3:] + few)
+    near += far
+    near *= scale
+    return np.asarray(cv2.resize(near, size, interpolation=cv2.INTER_LINEAR), np.float32)
