@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -135,6 +136,7 @@ def odd_clips(place: Place) -> Outcome:
         _clip(folder / "odd.mkv", 10, (65, 49), codec="ffv1"): (10, 65, 49),
         _clip(folder / "large.mp4", 4, (3840, 2160)): (4, 3840, 2160),
         _clip(folder / "uneven.mkv", 10, times=[0, 1, 2, 9, 10, 30, 31, 32, 33, 60]): (10, *SIZE),
+        _turned(_clip(folder / "turned.mp4", 10)): (10, *SIZE[::-1]),
     }
     for path, (frames, width, height) in whole.items():
         got = _frames(path)
@@ -235,6 +237,16 @@ def _clip(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def _turned(clip: Path) -> Path:
+    """The clip with a quarter turn in its track header's matrix (ISO/IEC 14496-12, 8.3.2), as telephones write it."""
+    raw = bytearray(clip.read_bytes())
+    matrix = raw.index(b"tkhd") + 4 + 40
+    one, unit = 1 << 16, 1 << 30
+    raw[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, unit)
+    clip.write_bytes(raw)
+    return clip
 
 
 def _noise(size: tuple[int, int], seed: int) -> Picture:
