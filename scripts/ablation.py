@@ -23,6 +23,7 @@ from nbst_live.gatys.settings import SolverSettings
 from nbst_live.gatys.solver import GatysSolver, Iterate
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.memory import keep_freed_memory
 from nbst_live.models import find, verify
 from nbst_live.pictures import read_picture
 from nbst_live.stages import Alpha, Cutout, Matte, Picture
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=SolverSettings().steps)
     parser.add_argument("--mask-model", default="person-fine")
     args = parser.parse_args()
+    keep_freed_memory()
     args.output.mkdir(parents=True, exist_ok=True)
     settings = SolverSettings(size=args.size, steps=args.steps)
     easel = Easel(read_picture(args.photo), read_picture(args.style), args.mask_model)

@@ -35,6 +35,7 @@ from nbst_live.gatys.losses import gram
 from nbst_live.gatys.pictures import resize, to_area_of, to_tensor
 from nbst_live.gatys.settings import STYLE_LAYERS, SolverSettings
 from nbst_live.gatys.solver import GatysSolver, Iterate
+from nbst_live.memory import keep_freed_memory
 from nbst_live.models import find, verify
 from nbst_live.pictures import read_picture
 from nbst_live.stages import Picture
@@ -196,6 +197,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
+    keep_freed_memory()
     bench = Bench(args.teachers, read_picture(args.style), args.threads, args.size)
     content = read_content(args.content, args.size)
     judge, full, fast = bench.judge(content), Teacher(args.teachers, half=False), Teacher(args.teachers)

@@ -13,6 +13,7 @@ from skimage.data import astronaut
 
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.gatys.settings import SolverSettings
+from nbst_live.memory import keep_freed_memory
 from nbst_live.models import builtin_styles
 from nbst_live.pictures import cover, read_picture, write_picture
 from nbst_live.stages import Picture
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--full", type=Path, metavar="DIR", help="write every picture at full size here, to look at")
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
+    keep_freed_memory()
     files = {**builtin_styles(), **({path.stem: path for path in sorted(args.styles.iterdir())} if args.styles else {})}
     portrait = np.ascontiguousarray(astronaut()[..., ::-1])  # type: ignore[no-untyped-call]
     photos = {"portrait": portrait, "room": SyntheticClip(1280, 720, 150, 30.0).frame(75)}

@@ -4,8 +4,7 @@
         --out runs/mask --minutes 75
 
 On a CPU one process per core trains on its own samples and the gradients are averaged (gloo): unlike one process with
-several threads, that keeps its speed on a machine others use too. Keep freed memory in the process, which is worth a
-quarter of the time: `MALLOC_TRIM_THRESHOLD_=99999999999 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=1000000000`.
+several threads, that keeps its speed on a machine others use too.
 
 bfloat16 is used where the processor or card computes with it, else float32: emulated, it is 15 times as slow.
 
@@ -39,6 +38,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from nbst_live.gatys.features import fastest_precision
+from nbst_live.memory import keep_freed_memory
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -301,6 +301,7 @@ def main() -> None:
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "meeting").unlink(missing_ok=True)
+    keep_freed_memory()
     cv2.setNumThreads(1)  # before there are threads, which a forked process would wait for in vain
     library = read_library(args.persons, args.scenes, args.rooms)
     check = Check.read(args.persons, args.scenes, args.rooms, list(SHAPES[args.kind]))
