@@ -47,6 +47,8 @@ from nbst_live.stages import Backdrop, Masker, Sink, Source, SourceInfo
 
 log = logging.getLogger(__name__)
 
+LARGEST_ARRAY = 4 << 20
+"""Bytes: a picture of 1280x720 and all that is computed from it are smaller, the pictures of an encoder are not."""
 SOLVER_NICENESS = 5
 """Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
 LIVE_SECONDS = 60.0
@@ -87,7 +89,7 @@ def open_live(
 
     `source` and `cache`, when given, stand in for the source that the settings name and for the user's cache.
     """
-    keep_freed_memory()
+    keep_freed_memory(LARGEST_ARRAY)
     styles = open_styles(settings)
     photo = None if settings.background is None else read_picture(settings.background)
     with ExitStack() as opened:

@@ -3,20 +3,23 @@
 import ctypes
 import sys
 
-TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, ARENA_MAX = -1, -2, -3, -8
 """glibc's numbers for what `mallopt` sets (malloc.h)."""
-KEPT, SPARE = 1 << 30, 64 << 20
-"""Bytes: blocks up to KEPT are kept when freed, and that much in all; the heap grows by SPARE at a time."""
+KEPT, SPARE = 1 << 30, 16 << 20
+"""Bytes: as much is kept in all, and the heap grows by SPARE at a time."""
 
 
-def keep_freed_memory() -> None:
-    """Has glibc keep what is freed rather than give it back to the system at once.
+def keep_freed_memory(largest: int) -> None:
+    """Has glibc keep freed blocks of up to `largest` bytes rather than give them back to the system at once.
 
-    Arrays of some hundred kilobytes come and go many times a frame, and of some megabytes at every step of the solver:
-    given back each time, every page of them is a fault when it is next written, which took a tenth of the time. The
-    most that was ever in use stays taken. Does nothing on systems whose C library is another.
+    Arrays of some hundred kilobytes come and go many times a frame, and of many megabytes at every step of the solver:
+    given back each time, every page of them is a fault when it is next written, which took the solver a tenth of its
+    time. Larger blocks always go back: a recording's encoder, opened anew for every file, would leave its pictures as
+    holes that nothing else fits in. All threads share one heap, so that none keeps its own. Does nothing on systems
+    whose C library is another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        for setting, value in ((MMAP_THRESHOLD, KEPT), (TRIM_THRESHOLD, KEPT), (TOP_PAD, SPARE)):
+        settings = (MMAP_THRESHOLD, largest), (TRIM_THRESHOLD, KEPT), (TOP_PAD, SPARE), (ARENA_MAX, 1)
+        for setting, value in settings:
             mallopt(setting, value)

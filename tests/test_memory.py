@@ -9,7 +9,7 @@ import numpy as np
 from nbst_live.memory import keep_freed_memory
 
 if {keep}:
-    keep_freed_memory()
+    keep_freed_memory(16 << 20)
 np.zeros(8 << 20, np.uint8).fill(1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(50):
