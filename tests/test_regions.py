@@ -47,3 +47,14 @@ def test_any_mask_keeps_its_largest_region_and_is_tidy_at_once(alpha):
     assert 0 <= tidied.min() <= tidied.max() <= 1
     if (alpha >= 0.5).any():
         assert (tidied >= 0.5).any()
+
+
+def test_what_is_faint_is_kept_beside_somebody_and_dropped_alone():
+    alpha = person()
+    alpha[90:110, 160:190] = np.maximum(alpha[90:110, 160:190], 0.3)
+    alpha[20:40, 20:40] = 0.45
+    alpha[70, 20:40] = 0.09
+    tidied = tidy(alpha)
+    assert (tidied[20:40, 20:40] == 0).all()
+    assert (tidied[90:110, 160:190] >= 0.3).all()
+    assert (tidied[70, 20:40] == np.float32(0.09)).all()

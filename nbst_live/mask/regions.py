@@ -1,4 +1,4 @@
-"""Regions of the mask that no person makes: small holes are closed, small islands dropped."""
+"""Regions of the mask that no person makes: small holes are closed, small and faint islands dropped."""
 
 import cv2
 import numpy as np
@@ -8,6 +8,9 @@ from nbst_live.stages import Alpha
 
 SURE = 0.5
 """Alpha from which a pixel belongs to a region."""
+FAINT = 0.1
+"""Alpha up to which a pixel is nobody's. What is more, but nowhere SURE, is an island that would show the room's own
+colours through the painting."""
 HOLE = 0.0015
 """Share of the mask's area up to which a gap within a person is a fault: an arm akimbo leaves a larger one."""
 ISLAND = 0.06
@@ -20,6 +23,10 @@ Outline = npt.NDArray[np.int32]
 
 def tidy(alpha: Alpha) -> Alpha:
     """Alpha (h, w) in [0, 1] without small holes and islands; the same array where there are none."""
+    return _without_faint(_without_small(alpha))
+
+
+def _without_small(alpha: Alpha) -> Alpha:
     sure = (alpha >= SURE).view(np.uint8)
     outlines, tree = cv2.findContours(sure, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if len(outlines) <= 1:
@@ -39,6 +46,13 @@ def tidy(alpha: Alpha) -> Alpha:
         # A hole's outline runs on the person's own pixels, which are its soft rim.
         tidied[cv2.drawContours(np.zeros_like(sure), holes, -1, 1, cv2.FILLED) > 0] = 1
     return tidied
+
+
+def _without_faint(alpha: Alpha) -> Alpha:
+    count, labels = cv2.connectedComponents((alpha > FAINT).view(np.uint8), ltype=cv2.CV_16U)
+    held = np.bincount(labels[alpha >= SURE], minlength=count) > 0
+    held[0] = True
+    return alpha if held.all() else np.where(held[labels], alpha, np.float32(0))
 
 
 def _islands(regions: list[Outline], shape: tuple[int, ...]) -> list[Outline]:
