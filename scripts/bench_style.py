@@ -47,7 +47,7 @@ RATES = (0.01, 0.03, 0.1)
 TRIAL_STEPS = 100
 """Steps after which the best of the rates goes on alone."""
 OUR_STEPS = 200
-WITH_FULL = {"held_layers": STYLE_LAYERS[:3], "hold": 6, "learning_rate": 0.006, "steps": 300}
+WITH_FULL = {"held_layers": STYLE_LAYERS[:3], "hold": 3, "levels": 3, "learning_rate": 0.009, "steps": 240}
 """Of ours with the full features: the network of the first three style layers takes six times as long as that of the
 others. A tangent followed for six steps wants shorter ones."""
 JUDGEMENTS = 50

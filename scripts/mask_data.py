@@ -18,7 +18,7 @@ Sample = tuple[Image, Image]
 # (height, width) and share: 16:9, 4:3, upright and square. Those of one model all cost about the same.
 SHAPES = {
     "fast": {(160, 288): 0.38, (192, 256): 0.26, (224, 208): 0.36},
-    "fine": {(256, 448): 0.30, (288, 384): 0.22, (384, 288): 0.30, (336, 336): 0.18},
+    "fine": {(256, 448): 0.38, (336, 336): 0.62},
 }
 KINDS = {"webcam": 0.28, "crowd": 0.17, "nobody": 0.06, "photo": 0.30, "scene": 0.19}
 TWINS = {"webcam": 0.7, "crowd": 0.3}  # what pairs of frames show
