@@ -47,8 +47,8 @@ from nbst_live.stages import Backdrop, Masker, Sink, Source, SourceInfo
 
 log = logging.getLogger(__name__)
 
-LARGEST_ARRAY = 4 << 20
-"""Bytes: a picture of 1280x720 and all that is computed from it are smaller, the pictures of an encoder are not."""
+LARGEST_ARRAY = 1 << 20
+"""Bytes: lists of the edge's pixels and planes of the network's size are smaller, an encoder's pictures are not."""
 SOLVER_NICENESS = 5
 """Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
 LIVE_SECONDS = 60.0
