@@ -6,7 +6,9 @@ import sys
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, ARENA_MAX = -1, -2, -3, -8
 """glibc's numbers for what `mallopt` sets (malloc.h)."""
 KEPT, SPARE = 1 << 30, 16 << 20
-"""Bytes: as much is kept in all, and the heap grows by SPARE at a time."""
+"""Bytes: as much is kept at the heap's end, and the heap grows by SPARE at a time."""
+MOST = 32 << 20
+"""Bytes: the largest threshold that an older glibc takes."""
 
 
 def keep_freed_memory(largest: int) -> None:
@@ -14,12 +16,14 @@ def keep_freed_memory(largest: int) -> None:
 
     Arrays of some hundred kilobytes come and go many times a frame, and of many megabytes at every step of the solver:
     given back each time, every page of them is a fault when it is next written, which took the solver a tenth of its
-    time. Larger blocks always go back: a recording's encoder, opened anew for every file, would leave its pictures as
-    holes that nothing else fits in. All threads share one heap, so that none keeps its own. Does nothing on systems
-    whose C library is another.
+    time. Larger blocks are asked of the system where the heap has no room for them, and go back to it: a recording's
+    encoder, opened anew for every file, would leave its pictures as holes that nothing else fits in. From now on all
+    threads share one heap, so that none keeps its own. Does nothing on systems whose C library is another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        settings = (MMAP_THRESHOLD, largest), (TRIM_THRESHOLD, KEPT), (TOP_PAD, SPARE), (ARENA_MAX, 1)
-        for setting, value in settings:
+        # A threshold that is refused would leave the least one for good, once the others are set.
+        if not mallopt(MMAP_THRESHOLD, largest):
+            mallopt(MMAP_THRESHOLD, min(largest, MOST))
+        for setting, value in ((TRIM_THRESHOLD, KEPT), (TOP_PAD, SPARE), (ARENA_MAX, 1)):
             mallopt(setting, value)

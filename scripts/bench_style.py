@@ -49,7 +49,7 @@ TRIAL_STEPS = 100
 OUR_STEPS = 200
 WITH_FULL = {"held_layers": STYLE_LAYERS[:3], "hold": 3, "levels": 3, "learning_rate": 0.009, "steps": 240}
 """Of ours with the full features: the network of the first three style layers takes six times as long as that of the
-others. A tangent followed for six steps wants shorter ones."""
+others. A tangent followed for three steps wants shorter ones."""
 JUDGEMENTS = 50
 CONTENT_WEIGHT = SolverSettings().alpha
 CONTENT = "relu4_2"

@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset
 
 Sample = tuple[Image, Image]
 
-# (height, width) and share: 16:9, 4:3, upright and square. Those of one model all cost about the same.
+# (height, width) and share; those of one model all cost about the same.
 SHAPES = {
     "fast": {(160, 288): 0.38, (192, 256): 0.26, (224, 208): 0.36},
     "fine": {(256, 448): 0.38, (336, 336): 0.62},

@@ -9,11 +9,11 @@ import numpy as np
 from nbst_live.memory import keep_freed_memory
 
 if {keep}:
-    keep_freed_memory(16 << 20)
-np.zeros(8 << 20, np.uint8).fill(1)
+    keep_freed_memory(64 << 20)
+np.empty(40 << 20, np.uint8).fill(1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(50):
-    np.empty(8 << 20, np.uint8).fill(1)
+for _ in range(10):
+    np.empty(40 << 20, np.uint8).fill(1)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -24,5 +24,4 @@ def test_memory_that_was_freed_is_taken_again_without_page_faults():
         int(subprocess.run([sys.executable, "-c", FAULTS.format(keep=keep)], capture_output=True, check=True).stdout)
         for keep in (False, True)
     )
-    assert kept < 20
-    assert given_back > 50
+    assert kept < given_back / 5

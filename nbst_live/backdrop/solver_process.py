@@ -43,7 +43,7 @@ PUBLISH_SECONDS = 0.6
 """Least time between two pictures of one job: a change on screen takes about as long."""
 ENCODER = "style-encoder"
 LARGEST_TENSOR = 1 << 30
-"""Bytes: no tensor is larger."""
+"""Bytes: hardly any tensor is larger."""
 
 
 def serve(

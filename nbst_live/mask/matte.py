@@ -51,11 +51,14 @@ class MatteRefiner:
 
         The cutout's matte is valid until the next call but one.
         """
-        if self._mattes[0].shape != picture.shape[:2]:
+        anew = self._mattes[0].shape != picture.shape[:2]
+        if anew:
             self._mattes = [np.zeros(picture.shape[:2], np.uint8) for _ in range(2)]
         self._mattes.reverse()
         edge = Pixels.between(trimap, self._mattes[0])
         slope, offset, hold, network = edge.sample(trimap.fit)
+        if anew:
+            hold.fill(0)
         person, behind = edge.sample(trimap.near_person, 3), edge.sample(trimap.near_room, 3)
         seen = edge.pick(picture)
         known = self._put_room(behind, edge, room, trimap)

@@ -22,7 +22,7 @@ Outline = npt.NDArray[np.int32]
 
 
 def tidy(alpha: Alpha) -> Alpha:
-    """Alpha (h, w) in [0, 1] without small holes and islands; the same array where there are none."""
+    """Alpha (h, w) in [0, 1] without small holes, small and faint islands; the same array where there are none."""
     return _without_faint(_without_small(alpha))
 
 
