@@ -46,9 +46,10 @@ def test_nothing_is_done_where_stdin_is_no_terminal(monkeypatch: pytest.MonkeyPa
 # Takes the terminal for its own, as a login does: only then has it a foreground. Then tells the commands it gets, one
 # line each; "help" raises an error, to leave the block by an exception.
 CHILD = """
-import fcntl, sys, termios, time
+import fcntl, signal, sys, termios, time
 from nbst_live.controls import Command, TerminalKeys
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what was started in the background
 with TerminalKeys() as keys:
     print("ready", flush=True)
     for _ in range(1000):

@@ -387,11 +387,12 @@ def test_the_papers_presets_keep_their_best_picture(
 
 
 def test_held_layers_are_measured_when_due_and_followed_along_their_slope_in_between(
-    encoder: CompactEncoder, plate: Picture, style: Picture
+    plate: Picture, style: Picture
 ) -> None:
+    encoder = load_encoder(ENCODER, precision=torch.float32)  # in bfloat16 the small step is lost in the rounding
     layers = STYLE_LAYERS[:2]
     grams = {k: gram(v) for k, v in encoder.extract(to_tensor(style), STYLE_LAYERS).items()}
-    near, off = to_tensor(plate), 1e-3 * torch.rand(1, 3, HEIGHT, WIDTH)
+    near, off = to_tensor(plate), 1e-3 * torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
     given = settings(jitter=False, tv_weight=0, held_layers=layers, hold=3)
     held = Objective(encoder, given, near, grams, None)
     whole = Objective(encoder, replace(given, hold=1), near, grams, None)
