@@ -11,14 +11,14 @@ MOST = 32 << 20
 """Bytes: the largest threshold that an older glibc takes."""
 
 
-def keep_freed_memory(largest: int) -> None:
+def keep_freed_memory(largest: int = KEPT) -> None:
     """Has glibc keep freed blocks of up to `largest` bytes rather than give them back to the system at once.
 
     Arrays of some hundred kilobytes come and go many times a frame, and of many megabytes at every step of the solver:
-    given back each time, every page of them is a fault when it is next written, which took the solver a tenth of its
-    time. Larger blocks are asked of the system where the heap has no room for them, and go back to it: a recording's
-    encoder, opened anew for every file, would leave its pictures as holes that nothing else fits in. From now on all
-    threads share one heap, so that none keeps its own. Does nothing on systems whose C library is another.
+    given back each time, every page of them is a fault when it is next written. Larger blocks are asked of the system
+    where the heap has no room for them, and go back to it: a recording's encoder, opened anew for every file, would
+    leave its pictures as holes that nothing else fits in. From now on all threads share one heap, so that none keeps
+    its own. Does nothing on systems whose C library is another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

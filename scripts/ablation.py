@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=SolverSettings().steps)
     parser.add_argument("--mask-model", default="person-fine")
     args = parser.parse_args()
-    keep_freed_memory(1 << 30)
+    keep_freed_memory()
     args.output.mkdir(parents=True, exist_ok=True)
     settings = SolverSettings(size=args.size, steps=args.steps)
     easel = Easel(read_picture(args.photo), read_picture(args.style), args.mask_model)

@@ -197,7 +197,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    keep_freed_memory(1 << 30)
+    keep_freed_memory()
     bench = Bench(args.teachers, read_picture(args.style), args.threads, args.size)
     content = read_content(args.content, args.size)
     judge, full, fast = bench.judge(content), Teacher(args.teachers, half=False), Teacher(args.teachers)

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--full", type=Path, metavar="DIR", help="write every picture at full size here, to look at")
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
-    keep_freed_memory(1 << 30)
+    keep_freed_memory()
     files = {**builtin_styles(), **({path.stem: path for path in sorted(args.styles.iterdir())} if args.styles else {})}
     portrait = np.ascontiguousarray(astronaut()[..., ::-1])  # type: ignore[no-untyped-call]
     photos = {"portrait": portrait, "room": SyntheticClip(1280, 720, 150, 30.0).frame(75)}

@@ -301,7 +301,7 @@ def main() -> None:
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "meeting").unlink(missing_ok=True)
-    keep_freed_memory(1 << 30)
+    keep_freed_memory()
     cv2.setNumThreads(1)  # before there are threads, which a forked process would wait for in vain
     library = read_library(args.persons, args.scenes, args.rooms)
     check = Check.read(args.persons, args.scenes, args.rooms, list(SHAPES[args.kind]))

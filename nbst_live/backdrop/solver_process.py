@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 PUBLISH_SECONDS = 0.6
 """Least time between two pictures of one job: a change on screen takes about as long."""
 ENCODER = "style-encoder"
-LARGEST_TENSOR = 1 << 30
-"""Bytes: hardly any tensor is larger."""
 
 
 def serve(
@@ -57,7 +55,7 @@ def serve(
     start_log(to_terminal=False, name="solver")
     _die_with_parent()
     _lower_priority(niceness)
-    keep_freed_memory(LARGEST_TENSOR)
+    keep_freed_memory()
     try:
         Painter(connection, plate, picture, pace, size).run(beats)
     except (EOFError, OSError, KeyboardInterrupt):

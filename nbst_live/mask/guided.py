@@ -21,5 +21,5 @@ def linear_model(guide: Plane, alpha: Plane) -> tuple[Plane, Plane]:
     mean_guide, mean_alpha, both, square = np.moveaxis(cv2.blur(products, window), 2, 0)
     slope = (both - mean_guide * mean_alpha) / (square - mean_guide * mean_guide + np.float32(EPSILON))
     offset = mean_alpha - slope * mean_guide
-    # Two channels are blurred three times slower than one, twice.
+    # As two channels of one plane they would be blurred more slowly.
     return np.asarray(cv2.blur(slope, window), np.float32), np.asarray(cv2.blur(offset, window), np.float32)
