@@ -4,6 +4,7 @@ All photos stay in memory with their halved copies, so that a sample is a warp o
 """
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def read_rooms(folder: Path, held_out: bool) -> list[Image]:
 
 def read_library(persons: list[Path], scenes: Path, rooms: Path) -> Library:
     """Everything the training may see: the `train` split and nine rooms in ten."""
-    figures = [read_figure(p, a) for folder in persons for _, p, a in read_split(folder, "train") if (a > 127).any()]
+    people = [(p, a) for folder in persons for _, p, a in read_split(folder, "train") if (a > 127).any()]
+    with ThreadPoolExecutor() as threads:  # OpenCV works outside Python's lock
+        figures = list(threads.map(lambda pair: read_figure(*pair), people))
     empty = [Layers.of(room) for room in read_rooms(rooms, held_out=False)]
     peopled, cast = [], []
     for _, photo, alpha in read_split(scenes, "train"):

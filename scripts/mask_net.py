@@ -100,7 +100,7 @@ class SameConv(nn.Conv2d):
         stride, rate = self.stride[0], self.dilation[0]
         if stride == 2:
             x = functional.pad(x, (0, 1, 0, 1))
-        if not self.training or self.groups == 1 or stride * rate == 1:
+        if x.is_cuda or not self.training or self.groups == 1 or stride * rate == 1:
             return super().forward(x)
         if stride == 1:
             x = functional.pad(x, (rate,) * 4)

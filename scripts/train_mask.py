@@ -43,6 +43,8 @@ from nbst_live.memory import keep_freed_memory
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 ENCODER_RATE, HEAD_RATE, WEIGHT_DECAY, WARM_UP, CLIP = 3e-4, 2e-3, 1e-3, 100, 2.0
 TWIN_SHARE, STEADINESS = 0.25, 1.5  # pairs of frames by samples of a batch; the weight of the change between them
 CALIBRATION = 8  # batches
@@ -142,20 +144,20 @@ class Trainer:
         torch.manual_seed(args.seed)
         self.args, self.rank, self.check = args, rank, check
         self.device, self.precision = torch.device(args.device), fastest_precision(args.device)
-        self.net = MaskNet(args.kind)
+        self.net = MaskNet(args.kind).to(self.device)
         size = args.batch // args.workers
         self.twins = round(TWIN_SHARE * size / 2)
         if args.encoder:
             load_encoder(self.net.encoder, args.encoder)
         if args.start:
             calm = iter(Batches(library, SHAPES[args.kind], size, 0, args.seed))
-            start_from(self.net, args.start, [normalised(next(calm)[0]) for _ in range(CALIBRATION)])
+            start_from(self.net, args.start, [normalised(next(calm)[0].to(self.device)) for _ in range(CALIBRATION)])
             if rank == 0:
                 start = {f"module.{key}": value for key, value in self.net.state_dict().items()}
                 torch.save({"average": start, "kind": args.kind}, args.out / "start.pt")
-        self.net.to(self.device).train()
+        self.net.train()
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from its stub
-        self.average = AveragedModel(self.net, avg_fn=_average, use_buffers=True)
+        self.average = AveragedModel(self.net, multi_avg_fn=_average, use_buffers=True)
         head = [p for name, p in self.net.named_parameters() if not name.startswith("encoder.")]
         encoder = list(self.net.encoder.parameters())
         groups = [{"params": encoder, "top": ENCODER_RATE}, {"params": head, "top": HEAD_RATE}]
@@ -163,7 +165,8 @@ class Trainer:
         self.step, self.spent, self.saved = 0, 0.0, time.monotonic()
         if args.resume:
             self._load()
-        self.parallel = DistributedDataParallel(self.net, forward_sync_buffers=False)
+        alone = args.workers == 1
+        self.parallel = self.net if alone else DistributedDataParallel(self.net, forward_sync_buffers=False)
         seed = args.seed + 7919 * self.step + rank
         batches = Batches(library, SHAPES[args.kind], size, self.twins, seed)
         self.batches = iter(DataLoader(batches, batch_size=None, num_workers=args.loaders))
@@ -243,9 +246,12 @@ class Trainer:
         self.step, self.spent = state["step"], state["spent"]
 
 
-def _average(average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-    keep = min(0.998, (1 + int(count)) / (10 + int(count)))
-    return average * keep + new * (1 - keep) if average.is_floating_point() else new
+def _average(averages: Tensors, weights: Tensors, count: Tensor | int) -> None:
+    if averages[0].is_floating_point():
+        keep = min(0.998, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averages, weights, 1 - keep)
+    else:
+        torch._foreach_copy_(averages, weights)
 
 
 def _plot(log: Path, path: Path) -> None:
@@ -302,6 +308,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "meeting").unlink(missing_ok=True)
     keep_freed_memory()
+    torch.backends.cudnn.benchmark = True
     cv2.setNumThreads(1)  # before there are threads, which a forked process would wait for in vain
     library = read_library(args.persons, args.scenes, args.rooms)
     check = Check.read(args.persons, args.scenes, args.rooms, list(SHAPES[args.kind]))
