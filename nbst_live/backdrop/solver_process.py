@@ -28,7 +28,7 @@ from nbst_live.backdrop.plate import fill
 from nbst_live.errors import NbstError, SolverError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.logs import start_log
-from nbst_live.memory import keep_freed_memory
+from nbst_live.memory import keep_freed_memory, release_freed_memory
 from nbst_live.models import find, verify
 from nbst_live.pictures import read_picture
 from nbst_live.stages import Picture
@@ -93,6 +93,7 @@ class Painter:
                 self._read()
             else:
                 self._paint(job)
+                release_freed_memory()
 
     def _read(self) -> None:
         """Takes one message from the live process, waiting for it."""
