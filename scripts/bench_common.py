@@ -1,0 +1,105 @@
+"""Frames a second of the chain that common background tools use, on this machine, beside ours.
+
+    python scripts/bench_common.py --peer mediapipe_selfie_256.onnx [--size 1280x720] [--json F]
+
+The common chain: MediaPipe's mask, dilated, averaged over time, enlarged, blurred and blended with a picture that never
+changes, in one loop; pictures are decoded from MJPG a frame ahead and turned into I420 as ours are. It runs before and
+after `nbst-live bench`, whose solver is idle when ours is counted, and the faster of the two counts.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from nbst_live import models
+from nbst_live.capture.jpegs import JpegSource
+from nbst_live.capture.synthetic import SyntheticClip
+from nbst_live.commands.bench import CLIP_FRAMES, JPEG_QUALITY
+from nbst_live.mask.masker import OnnxMasker
+from nbst_live.pictures import cover, open_style
+from nbst_live.sinks.i420 import planes_for, to_i420
+from nbst_live.stages import Alpha, Picture
+
+WARM_UP, FRAMES = 30, 400
+DILATION = np.ones((3, 3), np.uint8)
+AVERAGE = 0.5
+"""Weight of the new mask in the running average."""
+BLUR_SHARE = 1 / 100
+"""Width of the blur as a share of the picture's."""
+
+
+class CommonChain:
+    """MediaPipe's mask, dilated, averaged over time, enlarged and blurred; person and backdrop blended by it."""
+
+    def __init__(self, peer: Path, backdrop: Picture) -> None:
+        height, width = backdrop.shape[:2]
+        self._masker, self._backdrop, self._size = (
+            OnnxMasker(models.custom(peer), (width, height)),
+            backdrop,
+            (width, height),
+        )
+        self._blur = (round(width * BLUR_SHARE) | 1,) * 2
+        self._average: Alpha | None = None
+
+    def step(self, picture: Picture) -> Picture:
+        found = cv2.dilate(self._masker.mask(picture), DILATION)
+        if self._average is None:
+            self._average = np.asarray(found, np.float32).copy()
+        cv2.accumulateWeighted(found, self._average, AVERAGE)
+        alpha = cv2.blur(cv2.resize(self._average, self._size, interpolation=cv2.INTER_LINEAR), self._blur)
+        return np.asarray(cv2.blendLinear(picture, self._backdrop, alpha, 1 - alpha), np.uint8)
+
+
+def common_rate(peer: Path, width: int, height: int) -> float:
+    """Frames a second of the common chain, as fast as it goes."""
+    scene, quality = SyntheticClip(width, height, CLIP_FRAMES), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    jpegs = [cv2.imencode(".jpg", scene.frame(index), quality)[1].tobytes() for index in range(CLIP_FRAMES)]
+    chain = CommonChain(peer, cover(open_style("swirl").picture, width, height))
+    planes = planes_for(width, height)
+    with JpegSource(jpegs, 30.0) as source:
+        for index in range(WARM_UP + FRAMES):
+            if index == WARM_UP:
+                began = time.monotonic()
+            to_i420(chain.step(source.read().picture), planes)
+    return FRAMES / (time.monotonic() - began)
+
+
+def our_rate(size: str) -> float:
+    """Frames a second of `nbst-live bench` with the solver idle."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.json"
+        command = [sys.executable, "-m", "nbst_live", "bench", "--size", size, "--json", str(path)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return float(json.loads(path.read_text(encoding="utf-8"))["idle"]["fps"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--peer", type=Path, required=True, help="MediaPipe's selfie segmentation as ONNX, NHWC")
+    parser.add_argument("--size", default="1280x720", metavar="WxH")
+    parser.add_argument("--json", type=Path, metavar="F", help="write the figures to this file too")
+    args = parser.parse_args()
+    width, height = map(int, args.size.split("x"))
+    before = common_rate(args.peer, width, height)
+    ours = our_rate(args.size)
+    common = max(before, common_rate(args.peer, width, height))
+    figures = {
+        "size": [width, height],
+        "common_fps": round(common, 1),
+        "ours_fps": ours,
+        "ratio": round(ours / common, 3),
+    }
+    print(json.dumps(figures, indent=2))
+    if args.json is not None:
+        args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
