@@ -1,6 +1,6 @@
 """Draws docs/gallery.jpg: the astronaut portrait and the drawn room in every built-in style and in those of a folder.
 
-python scripts/gallery.py --styles DIR -o docs/gallery.jpg [--full DIR]
+python scripts/gallery.py --styles DIR -o docs/gallery.jpg [--full DIR] [--size N]
 """
 
 import argparse
@@ -39,12 +39,13 @@ def main() -> None:
     parser.add_argument("--styles", type=Path, metavar="DIR", help="a folder of more paintings")
     parser.add_argument("--full", type=Path, metavar="DIR", help="write every picture at full size here, to look at")
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=SolverSettings().size, help="long side of the paintings")
     args = parser.parse_args()
     keep_freed_memory()
     files = {**builtin_styles(), **({path.stem: path for path in sorted(args.styles.iterdir())} if args.styles else {})}
     portrait = np.ascontiguousarray(astronaut()[..., ::-1])  # type: ignore[no-untyped-call]
     photos = {"portrait": portrait, "room": SyntheticClip(1280, 720, 150, 30.0).frame(75)}
-    settings, cells = SolverSettings(), []
+    settings, cells = SolverSettings(size=args.size), []
     for name, path in files.items():
         style, painted = read_picture(path), []
         for kind, photo in photos.items():

@@ -55,7 +55,8 @@ class AdamDescent:
         with torch.no_grad():
             change = self._change(self._slopes()) * (self._settings.learning_rate * rate)
             if where is not None:
-                change *= where > 0
+                # Adam's step is as long however small the slope: what hardly counts would go as far as what does.
+                change *= where
             self.picture.sub_(change).clamp_(0, 1)
         return losses
 
