@@ -79,12 +79,12 @@ class BackgroundFilter(Closable):
         with ExitStack() as opened:
             worker = opened.enter_context(app.open_worker(size, self._settings, niceness=app.SOLVER_NICENESS))
             masker = opened.enter_context(app.open_live_masker(self._settings, size))
+            self._backdrop = RoomBackdrop(
+                self._style, size, self._how, worker, self._cache,
+                photo=self._photo, refresh=self._settings.refresh,
+            )  # fmt: skip
+            self._pipeline, self._size = app.open_pipeline(self._settings, masker, self._backdrop, size), size
             self._opened = opened.pop_all()
-        self._backdrop = RoomBackdrop(
-            self._style, size, self._how, worker, self._cache,
-            photo=self._photo, refresh=self._settings.refresh,
-        )  # fmt: skip
-        self._pipeline, self._size = app.open_pipeline(self._settings, masker, self._backdrop, size), size
         return self._pipeline
 
     def _checked(self, frame: Picture) -> Picture:

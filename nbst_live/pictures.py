@@ -1,5 +1,6 @@
 """Picture files in and out, and the styles among them."""
 
+import contextlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,8 +100,9 @@ def write_picture(path: Path, picture: Picture) -> None:
     except cv2.error as error:
         raise InputError(f"{path} cannot be written: {path.suffix!r} is no picture format; use .png or .jpg") from error
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another folder") from error
 
 
 def open_style(name: str) -> Style:

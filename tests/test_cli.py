@@ -105,6 +105,16 @@ def test_image_writes_over_no_photo_and_no_result(style, tmp_path, capsys):
     assert "there is no folder /nowhere" in said(capsys)
 
 
+def test_a_mask_is_not_written_over_its_own_input(clip, style, tmp_path, capsys):
+    film = tmp_path / "film.mkv"
+    film.write_bytes(clip.read_bytes())
+    for given in (film, style):
+        before = given.read_bytes()
+        assert status("mask", given, "-o", given) == 2
+        assert "would be written over" in said(capsys)
+        assert given.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/a.jpg", "x" * 300, "\0"])
 def test_a_name_that_no_file_can_have_is_a_missing_file(name, clip, tmp_path, capsys):
     assert status("--style", name, "--input", clip, "--record", tmp_path / "out.mp4") == 2

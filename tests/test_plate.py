@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from nbst_live.backdrop.plate import Plate, fill
 from nbst_live.capture.synthetic import SyntheticClip
@@ -80,6 +81,16 @@ def test_a_person_whom_the_mask_misses_for_a_moment_leaves_no_trace():
     missed = ROOM.copy()
     missed[60:, 100:180] = np.where(ROOM[60:, 100:180] > 127, 0, 255)
     seen_often(plate, missed, NOBODY, 2)
+    assert np.abs(plate.picture().astype(int) - ROOM).max() <= 2
+
+
+@pytest.mark.parametrize("times", [3, 4, 5])
+def test_one_contradiction_takes_nothing_over_once_a_pixel_was_seen_three_times(times):
+    plate = Plate(WIDTH, HEIGHT)
+    seen_often(plate, ROOM, NOBODY, times)
+    missed = ROOM.copy()
+    missed[60:100, 100:150] = np.where(ROOM[60:100, 100:150] > 127, 0, 255)
+    plate.add(missed, NOBODY)
     assert np.abs(plate.picture().astype(int) - ROOM).max() <= 2
 
 

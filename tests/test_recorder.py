@@ -18,9 +18,10 @@ from media import HEIGHT, WIDTH, environment, grey, levels
 
 from nbst_live.capture.clip import ClipSource
 from nbst_live.errors import SinkError, SourceEnded, SourceStalled
+from nbst_live.parsing import Split
 from nbst_live.sinks import frame_writer
 from nbst_live.sinks.frame_writer import FrameWriter
-from nbst_live.sinks.recorder import GreyRecorder, Recorder
+from nbst_live.sinks.recorder import GreyRecorder, How, Recorder
 
 RATE = 48000
 
@@ -310,6 +311,13 @@ class TestSound:
         before = path.read_bytes()
         with pytest.raises(SinkError, match="would be lost"):
             Recorder(tmp_path / "." / "in.mp4", WIDTH, HEIGHT, 30, live=False, audio_from=path)
+        assert path.read_bytes() == before
+
+    def test_nor_by_a_numbered_part_of_a_recording(self, tmp_path: Path) -> None:
+        path = self.make_clip(tmp_path / "in-001.mp4", "aac", 0, sound=1.0)
+        before, how = path.read_bytes(), How(split=Split(seconds=60))
+        with pytest.raises(SinkError, match="would be lost"):
+            Recorder(tmp_path / "in.mp4", WIDTH, HEIGHT, 30, live=False, audio_from=path, how=how)
         assert path.read_bytes() == before
 
     def test_sound_of_what_is_no_clip_is_refused(self, tmp_path: Path) -> None:

@@ -68,8 +68,7 @@ class Plate:
         share = cv2.countNonZero(contradicts) / max(1, cv2.countNonZero(room & self.known))
         if share > STIRRED and self._follow(picture, room, share):
             contradicts = self._contradictions(picture, room)
-        self._weigh(room, contradicts)
-        taken = room & cv2.compare(self._confidence, 1, cv2.CMP_EQ)
+        taken = self._weigh(room, contradicts)
         again = room & ~taken & ~contradicts
         early = again & cv2.compare(self._confidence, SETTLED, cv2.CMP_LE)
         for rate, where in ((1.0, taken), (EARLY_RATE, early), (RATE, again & ~early)):
@@ -94,13 +93,15 @@ class Plate:
         agrees = cv2.inRange(cv2.absdiff(picture, self.picture()), (0, 0, 0), (CHANGED, CHANGED, CHANGED))
         return np.asarray(room & self.known & ~agrees, np.uint8)
 
-    def _weigh(self, room: Matte, contradicts: Matte) -> None:
-        """Confidence after this frame; it is 1 where the frame's pixel is to be taken as it is."""
+    def _weigh(self, room: Matte, contradicts: Matte) -> Matte:
+        """Confidence after this frame; returns 255 where its pixel is to be taken as it is."""
         confidence = self._confidence
         cv2.subtract(confidence, DOUBT, dst=confidence, mask=contradicts)
         lost = contradicts & cv2.compare(confidence, 0, cv2.CMP_EQ)
-        cv2.add(confidence, 1, dst=confidence, mask=(room & ~contradicts) | lost)
+        counts = (room & ~contradicts) | lost
+        cv2.add(confidence, 1, dst=confidence, mask=counts)
         cv2.min(confidence, SURE, dst=confidence)
+        return np.asarray(counts & cv2.compare(confidence, 1, cv2.CMP_EQ), np.uint8)
 
     def _follow(self, picture: Picture, room: Matte, share: float) -> bool:
         """Moves what is known along with the camera, or into the new light; after that one look decides. False when it

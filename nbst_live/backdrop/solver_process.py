@@ -25,7 +25,7 @@ from nbst_live.backdrop.heartbeat import beat
 from nbst_live.backdrop.job import Cause, Failed, Job, Progress, Taken
 from nbst_live.backdrop.pace import rest
 from nbst_live.backdrop.plate import fill
-from nbst_live.errors import NbstError, SolverError
+from nbst_live.errors import NbstError, SolverError, first_line
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.logs import start_log
 from nbst_live.memory import keep_freed_memory, release_freed_memory
@@ -185,7 +185,7 @@ def _failure(job: Job, error: Exception) -> Failed:
     """What to say of an error: which kind it is, and its first line."""
     if isinstance(error, MemoryError) or (not isinstance(error, NbstError) and "memory" in str(error)):
         return Failed(job.number, "out of memory", Cause.MEMORY)
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     if isinstance(error, SolverError):
         return Failed(job.number, reason, Cause.DIVERGED)
     return Failed(job.number, reason, Cause.INPUT if isinstance(error, NbstError) else Cause.OTHER)

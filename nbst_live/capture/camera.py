@@ -55,7 +55,7 @@ class CameraSource(Closable):
         lock: bool = False,
     ) -> None:
         self._spec = devices.find(spec)
-        self._name = re.sub(r"//[^/@]*@", "//", spec)  # an address may hold a password
+        self._name = re.sub(r"//[^/]*@", "//", spec)  # an address may hold a password
         self._label = devices.label(self._spec)
         self._orientation = Orientation(mirror, rotate)
         self._size, self._fps, self._lock = size, fps, lock

@@ -12,6 +12,7 @@ from nbst_live.logs import start_log
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.options import MASKING, add_settings, settings_of
+from nbst_live.paths import exists
 from nbst_live.pictures import read_picture, write_picture
 from nbst_live.settings import Settings
 from nbst_live.sinks.recorder import GreyRecorder
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     clip = options.output.suffix.lower() == ".mkv"
     if not clip and options.output.suffix.lower() != ".png":
         raise InputError(f"got output {options.output}, expected .png for a photo's mask or .mkv for a clip's")
+    if exists(options.output) and exists(options.source) and options.output.samefile(options.source):
+        raise InputError(f"{options.output} is the input, which would be written over; give another -o")
     (_mask_clip if clip else _mask_photo)(options.source, options.output, settings)
     return 0
 
@@ -56,8 +59,9 @@ def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
         interruption = opened.enter_context(Interruption())
         clip = opened.enter_context(app.open_clip(source, settings))
         info, refiner, people = clip.info, MatteRefiner(), People(settings.people)
-        recorder = opened.enter_context(GreyRecorder(output, info.width, info.height, info.fps))
         masker = opened.enter_context(app.open_still_masker(settings, (info.width, info.height)))
+        # Opened only now: what went wrong before has cost no earlier file of that name.
+        recorder = opened.enter_context(GreyRecorder(output, info.width, info.height, info.fps))
         shown = opened.enter_context(bar("masking", info.frames))
         while not interruption.asked:
             try:

@@ -142,6 +142,8 @@ class GatysSolver:
             SolverError: the objective is no longer a number.
         """
         begun, done, settings = time.monotonic(), 0, self._settings
+        if settings.keep_colors:
+            self._grams.clear()  # the paintings take each plate's colours: none comes again
         goal, paintings = self._coloured(plate, _blend(styles))
         height, width = plate.shape[:2]
         plan = self._plan(width, height, steps, warm=start is not None)

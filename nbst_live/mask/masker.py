@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nbst_live.closing import Closable
-from nbst_live.errors import MaskError, ModelError
+from nbst_live.errors import MaskError, ModelError, first_line
 from nbst_live.mask.providers import open_session
 from nbst_live.mask.shrink import shrink
 from nbst_live.models import ModelRecord, verify
@@ -76,7 +76,7 @@ class OnnxMasker(Closable):
             result = self._session.run([self._output], {self._input: self._prepare(picture)})[0]
             alpha = np.asarray(result, np.float32).reshape(self._layout.height, self._layout.width)
         except Exception as error:
-            raise MaskError(f"the mask failed on a frame: {str(error).strip().splitlines()[0]}") from error
+            raise MaskError(f"the mask failed on a frame: {first_line(error)}") from error
         if not np.isfinite(alpha).all():
             raise MaskError("the mask of a frame holds values that are not numbers")
         return alpha

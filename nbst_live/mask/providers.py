@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nbst_live.errors import ModelError, ProviderError
+from nbst_live.errors import ModelError, ProviderError, first_line
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -76,7 +76,7 @@ def _start(model: Path, options: Any, name: str, runtime: ModuleType) -> Any:
     try:
         session = runtime.InferenceSession(str(model), sess_options=options, providers=[PROVIDERS[name]])
     except Exception as error:
-        raise ProviderError(f"{name} failed to start: {str(error).strip().splitlines()[0]}") from error
+        raise ProviderError(f"{name} failed to start: {first_line(error)}") from error
     got = session.get_providers()
     if not got or got[0] != PROVIDERS[name]:
         raise ProviderError(f"{name} did not start: the session got {', '.join(got) or 'no provider'}")

@@ -72,6 +72,7 @@ class Recorder(Closable):
         new_planes = partial(planes_for, width, height)
         rows, even_width = new_planes().shape
         self._size = (even_width, rows // 3 * 2)
+        self._clip = audio_from
         self._open_track = self._tracks(audio_from)
         self._encoder = choose(how.encoder, self._size, fps, live=live, quality=how.quality)
         self._slots = Slots(fps) if how.times == "constant" else None
@@ -106,10 +107,6 @@ class Recorder(Closable):
             return self._microphone.track
         if audio_from is None:
             return None
-        if self._path.exists() and self._path.samefile(audio_from):
-            raise SinkError(
-                f"cannot record to {self._path}: it is the clip being read, which would be lost; give another name"
-            )
         return partial(AudioTrack.open, audio_from)
 
     def _next_file(self) -> VideoFile:
@@ -118,6 +115,10 @@ class Recorder(Closable):
         path = self._path
         if self._split is not None:
             path = path.with_stem(f"{path.stem}-{self._number:03}")
+        if self._clip is not None and path.exists() and path.samefile(self._clip):
+            raise SinkError(
+                f"cannot record to {path}: it is the clip being read, which would be lost; give another name"
+            )
         file = VideoFile(path, self._size, self._fps, self._encoder, self._open_track)
         file.start(ColorRange.MPEG, _SMPTE170M)
         return file
