@@ -22,11 +22,6 @@ class NbstError(Exception):
     """Base of all errors of this package."""
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says; its type's name where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 class InputError(NbstError, ValueError):
     """The user gave something that cannot be used."""
 

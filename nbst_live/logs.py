@@ -73,3 +73,8 @@ class _TerminalHandler(logging.StreamHandler[TextIO]):
     def format(self, record: logging.LogRecord) -> str:
         clear = CLEAR_LINE if self.stream.isatty() else ""
         return f"{clear}nbst-live: {record.levelname.lower()}: {record.getMessage()}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; its type's name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

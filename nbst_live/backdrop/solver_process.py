@@ -25,9 +25,9 @@ from nbst_live.backdrop.heartbeat import beat
 from nbst_live.backdrop.job import Cause, Failed, Job, Progress, Taken
 from nbst_live.backdrop.pace import rest
 from nbst_live.backdrop.plate import fill
-from nbst_live.errors import NbstError, SolverError, first_line
+from nbst_live.errors import NbstError, SolverError
 from nbst_live.gatys.settings import SolverSettings
-from nbst_live.logs import start_log
+from nbst_live.logs import first_line, start_log
 from nbst_live.memory import keep_freed_memory, release_freed_memory
 from nbst_live.models import find, verify
 from nbst_live.pictures import read_picture

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nbst_live.closing import Closable
-from nbst_live.errors import MaskError, ModelError, first_line
+from nbst_live.errors import MaskError, ModelError
+from nbst_live.logs import first_line
 from nbst_live.mask.providers import open_session
 from nbst_live.mask.shrink import shrink
 from nbst_live.models import ModelRecord, verify

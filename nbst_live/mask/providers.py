@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nbst_live.errors import ModelError, ProviderError, first_line
+from nbst_live.errors import ModelError, ProviderError
+from nbst_live.logs import first_line
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
