@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from mask_library import Figure, Image, Library, Matrix, Size
+from mask_limbs import raise_arm
 from torch.utils.data import IterableDataset
 
 Sample = tuple[Image, Image]
@@ -58,6 +59,7 @@ class Painter:
             image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.3, 0.8))
         figure = self.rng.choice(self.library.figures)
         image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.5, 1.25))
+        image, alpha = self._armed(image, alpha, 0.4)
         if self.rng.random() < 0.08:
             image, alpha = self._held(image, alpha)
         elif self.rng.random() < 0.25:
@@ -98,7 +100,7 @@ class Painter:
         layers = self.rng.choice(self.library.figures).photo
         near = self.rng.choice((1.0, 1.0, 1.0, self.rng.uniform(1.0, 1.5), self.rng.uniform(1.5, 3.0)))
         matrix = self._fill(layers.size, shape, near, self.rng.uniform(0, 1))
-        return _split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
+        return self._armed(*_split(layers.warp(matrix, shape, cv2.BORDER_REFLECT)), 0.1)
 
     def scene(self, shape: Size) -> Sample:
         layers = self.rng.choice(self.library.peopled)
@@ -166,6 +168,20 @@ class Painter:
         covered = (alpha * rest + 127) // 255
         return cv2.add(lit, under.astype(np.uint8)), cv2.add(own, covered.astype(np.uint8))
 
+    def _armed(self, image: Image, alpha: Image, share: float) -> Sample:
+        """In that share of all cases with a raised arm, or two."""
+        if self.rng.random() < share:
+            look = self._look(alpha.shape)
+            image, alpha = raise_arm(self.rng, image, alpha, look)
+            if self.rng.random() < 0.25:
+                image, alpha = raise_arm(self.rng, image, alpha, look)
+        return image, alpha
+
+    def _look(self, shape: Size) -> Image:
+        """A piece of some photo without people, as a pattern."""
+        layers = self.rng.choice(self.library.empty)
+        return layers.warp(self._fill(layers.size, shape, self.rng.uniform(1, 6), 0), shape, cv2.BORDER_REFLECT)
+
     def _held(self, image: Image, alpha: Image) -> Sample:
         """A headset or a thing held up, drawn; whatever a person wears or holds counts as person."""
         rows, columns = np.nonzero(alpha > 127)
@@ -202,10 +218,7 @@ class Painter:
             cv2.ellipse(shape, outline, (255,), -1, cv2.LINE_AA)
         else:
             cv2.fillConvexPoly(shape, cv2.boxPoints(outline).astype(np.int32), (255,), cv2.LINE_AA)
-        layers = self.rng.choice(self.library.empty)
-        look = layers.warp(
-            self._fill(layers.size, shape.shape, self.rng.uniform(1, 6), 0), shape.shape, cv2.BORDER_REFLECT
-        )
+        look = self._look(shape.shape)
         if self.rng.random() < 0.5:  # one colour, shaded
             shade = cv2.cvtColor(cv2.GaussianBlur(look, (0, 0), 3), cv2.COLOR_BGR2GRAY)[..., None] / np.float32(255)
             look = (shade * [self.rng.randrange(256) for _ in range(3)]).astype(np.uint8)

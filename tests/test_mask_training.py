@@ -1,5 +1,6 @@
 """The scripts that train the person mask: what they draw, what they start from, what they minimise."""
 
+import random
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from mask_data import Painter  # the scripts are not a package
 from mask_library import Layers, Library, read_figure
+from mask_limbs import raise_arm
 from mask_net import AlphaNet, MaskNet
 from mask_start import start_from
 from train_mask import loss_of
@@ -44,6 +46,30 @@ def test_twins_are_one_scene_with_the_people_moved_by_a_pixel_or_so(library):
         moved += share > 0
     assert moved > 4
     assert painter._moved == (0.0, 0.0)
+
+
+def test_a_raised_arm_is_the_persons_and_changes_nothing_else():
+    rows, columns = np.indices((160, 288))
+    alpha = np.where(((rows - 150) / 110) ** 2 + ((columns - 140) / 60) ** 2 < 1, 255, 0).astype(np.uint8)
+    image = np.where(alpha[..., None] > 0, (60, 90, 200), (200, 190, 40)).astype(np.uint8)
+    grown = []
+    for seed in range(20):
+        armed, other = raise_arm(random.Random(seed), image, alpha, np.full_like(image, 90))
+        assert (other >= alpha).all()
+        room = other == 0
+        np.testing.assert_array_equal(armed[room], image[room])
+        added = (other > 127) & (alpha == 0)
+        count, _ = cv2.connectedComponents((other > 127).astype(np.uint8))
+        assert count == 2, "the arm hangs together with the person"
+        grown.append(int(added.sum()))
+    assert np.median(grown) > 0.03 * (alpha > 0).sum()
+
+
+def test_where_nobody_is_no_arm_is_raised():
+    image, nobody = np.full((96, 160, 3), 90, np.uint8), np.zeros((96, 160), np.uint8)
+    armed, alpha = raise_arm(random.Random(1), image, nobody, image)
+    assert armed is image
+    assert alpha is nobody
 
 
 def test_the_loss_minds_errors_that_change_between_twins_alone():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-RADIUS = 3
+RADIUS = 1
 """Radius in network pixels of the window in which alpha is a linear function of luma."""
 EPSILON = 4e-4
 """Regularisation of that fit: the variance of luma (in [0, 1]) below which a window counts as flat."""
