@@ -71,9 +71,14 @@ class Plate:
         taken = self._weigh(room, contradicts)
         again = room & ~taken & ~contradicts
         early = again & cv2.compare(self._confidence, SETTLED, cv2.CMP_LE)
-        for rate, where in ((1.0, taken), (EARLY_RATE, early), (RATE, again & ~early)):
-            if cv2.countNonZero(where):  # most of the time the first two are empty
-                cv2.accumulateWeighted(picture, self._mean, rate, mask=where)
+        # With a mask it takes four times as long; a mean that is drawn to itself, rounded, stays what it is.
+        seen = self.picture().copy()
+        cv2.copyTo(picture, again & ~early, seen)
+        cv2.accumulateWeighted(seen, self._mean, RATE)
+        for rate, where in ((1.0, taken), (EARLY_RATE, early)):  # most of the time small, or empty
+            x, y, width, height = cv2.boundingRect(where)
+            box = slice(y, y + height), slice(x, x + width)
+            cv2.accumulateWeighted(picture[box], self._mean[box], rate, mask=where[box])
         cv2.bitwise_or(self.known, room, dst=self.known)
         self._publish()
 
@@ -90,8 +95,9 @@ class Plate:
 
     def _contradictions(self, picture: Picture, room: Matte) -> Matte:
         """255 where this frame shows the room, and another one than is known."""
-        agrees = cv2.inRange(cv2.absdiff(picture, self.picture()), (0, 0, 0), (CHANGED, CHANGED, CHANGED))
-        return np.asarray(room & self.known & ~agrees, np.uint8)
+        blue, green, red = cv2.split(cv2.absdiff(picture, self.picture()))
+        differs = cv2.compare(cv2.max(cv2.max(blue, green), red), CHANGED, cv2.CMP_GT)
+        return np.asarray(room & self.known & differs, np.uint8)
 
     def _weigh(self, room: Matte, contradicts: Matte) -> Matte:
         """Confidence after this frame; returns 255 where its pixel is to be taken as it is."""
@@ -126,9 +132,9 @@ class Plate:
     def _room(self, alpha: Alpha) -> Matte:
         """255 where this frame shows the room for sure, at the plate's size."""
         reach = 2 * max(1, round(MARGIN * alpha.shape[1])) + 1
-        person = cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-        room = cv2.compare(person, SURELY_ROOM, cv2.CMP_LE)
-        return cv2.resize(room, self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        person = cv2.compare(alpha, SURELY_ROOM, cv2.CMP_GT)
+        near = cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+        return cv2.resize(cv2.bitwise_not(near), self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
 
 
 def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]:
