@@ -39,7 +39,8 @@ def main() -> None:
     parser.add_argument("--styles", type=Path, metavar="DIR", help="a folder of more paintings")
     parser.add_argument("--full", type=Path, metavar="DIR", help="write every picture at full size here, to look at")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=SolverSettings().size, help="long side of the paintings")
+    size = SolverSettings().size
+    parser.add_argument("--size", type=int, default=size, help="long side of the paintings (default: %(default)s)")
     args = parser.parse_args()
     keep_freed_memory()
     files = {**builtin_styles(), **({path.stem: path for path in sorted(args.styles.iterdir())} if args.styles else {})}

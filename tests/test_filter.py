@@ -1,3 +1,4 @@
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from nbst_live import BackgroundFilter
 from nbst_live.backdrop.privacy import raw_share
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import InputError, PictureError, SettingError
+from nbst_live.pictures import write_picture
 
 SIZE = (320, 180)
 CLIP = SyntheticClip(*SIZE, 10)
@@ -59,6 +61,17 @@ def test_a_frame_of_another_size_is_refused_and_so_is_any_after_closing():
     live.close()
     with pytest.raises(InputError, match="the filter is closed"):
         live(CLIP.frame(0))
+
+
+def test_a_style_that_is_gone_by_the_first_frame_costs_no_process(tmp_path):
+    style = tmp_path / "style.png"
+    write_picture(style, CLIP.frame(0))
+    with BackgroundFilter(style=str(style), threads=2) as live:
+        style.unlink()
+        before = set(multiprocessing.active_children())
+        with pytest.raises(PictureError):
+            live(CLIP.frame(0))
+        assert set(multiprocessing.active_children()) == before
 
 
 def test_several_styles_are_mixed():

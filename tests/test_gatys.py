@@ -362,6 +362,17 @@ def test_kept_colours_are_the_rooms(encoder: CompactEncoder, plate: Picture, sty
     assert distance(kept, plate) < 0.5 * distance(style, plate)
 
 
+def test_a_plates_colours_are_kept_no_longer_than_it_is_painted(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
+    solver = GatysSolver(encoder, settings(keep_colors=True, steps=2))
+    held = []
+    for light in (1.0, 0.9, 0.8):
+        last(solver.solve((plate * light).astype(np.uint8), style))
+        held.append(len(solver._grams))
+    assert held == held[:1] * 3, "the Gram matrices of paintings in the colours of plates that are gone"
+
+
 HELD = {"held_layers": STYLE_LAYERS[:3], "hold": 4}
 
 

@@ -412,6 +412,11 @@ class TestCamera:
         assert "secret" not in str(caught.value)
         assert capfd.readouterr().err == ""
 
+    def test_a_password_with_an_at_sign_is_told_no_more_than_any(self) -> None:
+        with pytest.raises(SourceError, match="check the address") as caught:
+            CameraSource("http://user:s3cr3t@t0p@127.0.0.1:9/live.mjpg")
+        assert "t0p" not in str(caught.value)
+
     def test_a_failure_of_its_thread_reaches_the_reader(self, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
         with CameraSource(web.address) as source:
             monkeypatch.setattr(Orientation, "apply", broken)
