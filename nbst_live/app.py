@@ -148,8 +148,8 @@ def open_clip(path: Path, settings: Settings, *, realtime: bool = False) -> Clip
 
 
 def is_clip(settings: Settings) -> bool:
-    """Whether `--input` is a file, rather than a camera."""
-    return is_file(typed(settings.input))
+    """Whether `--input` is a file, rather than a camera; a number is a camera's also where a file is called so."""
+    return not settings.input.isdecimal() and is_file(typed(settings.input))
 
 
 def _resting(source: Source, outputs: Outputs) -> Source:

@@ -196,3 +196,12 @@ def test_a_folder_or_pipe_is_no_input(tmp_path):
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(SourceError, match="folder or a pipe"):
             open_source(Settings(input=str(path)), realtime=False)
+
+
+def test_a_number_is_a_camera_also_where_a_file_is_called_so(tmp_path, monkeypatch):
+    from nbst_live.app import is_clip
+
+    (tmp_path / "0").write_bytes(b"a note to myself")
+    monkeypatch.chdir(tmp_path)
+    assert not is_clip(Settings(input="0"))
+    assert is_clip(Settings(input="./0"))

@@ -166,6 +166,25 @@ def test_styles_and_cache_and_doctor_report(capsys):
     assert all(line.startswith(("ok", "!!", "   ")) for line in lines)
 
 
+def test_ctrl_c_ends_a_rendering_with_status_130_and_leaves_a_whole_recording(style, tmp_path):
+    long, out = tmp_path / "long.mkv", tmp_path / "out.mkv"
+    scene = SyntheticClip(160, 90, 30)
+    with Recorder(long, 160, 90, 30.0, live=False) as recorder:
+        for index in range(3000):
+            recorder.send(scene.frame(index % 30), index / 30)
+    command = [sys.executable, "-m", "nbst_live", "--style", style, "--input", long, "--record", out, "--steps", "2"]
+    process = subprocess.Popen([*map(str, command), "--no-virtual-camera"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (out.exists() and out.stat().st_size > 20_000) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert error == ""
+    assert 1 < int(cv2.VideoCapture(str(out)).get(cv2.CAP_PROP_FRAME_COUNT)) < 3000
+
+
 def test_ctrl_c_ends_a_live_run_and_leaves_a_whole_recording(style, clip, tmp_path):
     """A camera is stood in for by a clip that is played as a stream, which has no end that the run could wait for."""
     out, stream = tmp_path / "out.mkv", tmp_path / "stream.mjpeg"

@@ -28,8 +28,8 @@ class FakeRuntime(SimpleNamespace):
         return SimpleNamespace(get_providers=lambda: got, disable_fallback=lambda: None)
 
 
-def open_on(runtime, asked="auto"):
-    return open_session(MODEL, None, asked, runtime)
+def open_on(runtime, asked="auto", warm_up=lambda _: None):
+    return open_session(MODEL, None, asked, runtime, warm_up)
 
 
 def test_auto_takes_the_best_that_works():
@@ -44,6 +44,26 @@ def test_auto_goes_on_to_the_next_and_says_what_was_refused():
     assert [line.split()[0] for line in opened.refused] == ["tensorrt", "cuda"]
     assert "libnvinfer.so.10" in opened.refused[0]
     assert "\n" not in opened.refused[0]
+
+
+def test_a_provider_that_opens_and_fails_on_its_first_picture_is_refused_too():
+    def warm_up(session):
+        if session.get_providers()[0] == CUDA:
+            raise RuntimeError("CUDNN_STATUS_EXECUTION_FAILED\nat conv.cc")
+
+    opened = open_on(FakeRuntime([CUDA, CPU]), warm_up=warm_up)
+    assert opened.provider == "cpu"
+    assert opened.refused == ("cuda failed on its first picture: CUDNN_STATUS_EXECUTION_FAILED",)
+    with pytest.raises(ProviderError, match="cuda failed on its first picture"):
+        open_on(FakeRuntime([CUDA, CPU]), "cuda", warm_up)
+
+
+def test_a_model_that_is_no_mask_is_no_providers_fault():
+    def warm_up(_):
+        raise ModelError("takes two pictures")
+
+    with pytest.raises(ModelError, match="takes two pictures"):
+        open_on(FakeRuntime([CUDA, CPU]), warm_up=warm_up)
 
 
 def test_a_provider_asked_for_by_name_that_is_not_there_is_an_error():

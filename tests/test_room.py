@@ -73,9 +73,17 @@ def test_a_solver_that_hands_back_the_raw_room_is_not_believed(style):
     worker = FakeWorker(*SIZE)
     backdrop = backdrop_of(style, worker)
     first = shown(backdrop)
+    worker.publish(ROOM)
+    assert (shown(backdrop) == first).all()
+    assert backdrop.state.trouble == "", "a first step is near the room, and more will come"
     worker.publish(ROOM, final=True)
     assert (shown(backdrop) == first).all()
     assert backdrop.painted_at is None
+    assert "too much like the room" in backdrop.state.trouble
+    worker.publish(PAINTING, final=True)
+    shown(backdrop)
+    assert backdrop.painted_at is not None
+    assert backdrop.state.trouble == ""
 
 
 def test_a_solver_that_dies_leaves_the_backdrop_and_is_started_again_but_not_for_ever(style):

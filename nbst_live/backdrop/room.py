@@ -34,6 +34,8 @@ SETTLE_SECONDS = 1.0
 GROWN = 0.08
 """Growth of the plate's coverage after which the room is painted again."""
 
+REFUSED = "the painting is too much like the room to be shown; a higher --strength helps"
+
 
 @dataclass(slots=True)
 class SolverState:
@@ -195,18 +197,21 @@ class RoomBackdrop(Closable):
             return
         state.step, state.steps, state.loss = message.step, message.steps, message.loss
         state.steps_done += 1
+        trouble = ""
         if message.published:
             picture = self._worker.take()
             if self._job_key != self._key:
                 return  # painted in the style before this one
-            if message.final or not self._recovering:
-                self._show(picture, final=message.final)
+            if (message.final or not self._recovering) and not self._show(picture, final=message.final):
+                trouble = REFUSED
         if message.final:
-            if state.trouble:
+            if trouble:
+                log.warning("solver: %s", trouble)
+            elif state.trouble:
                 log.warning("solver: painted again")
             log.info("solver: painted in %.1f s", message.seconds)
             self._means.succeed()
-            self._recovering, state.busy, state.trouble = False, False, ""
+            self._recovering, state.busy, state.trouble = False, False, trouble
             state.solves += 1
             state.seconds += message.seconds
 
@@ -224,11 +229,15 @@ class RoomBackdrop(Closable):
         if not self._means.exhausted:
             self._want(self._means.delay)
 
-    def _show(self, picture: Picture, *, final: bool) -> None:
-        """Admits a painted picture; keeps a finished one in the cache, unless it was painted with lesser means."""
-        keep = self._admit(picture) and final and not self._means.reduced
+    def _show(self, picture: Picture, *, final: bool) -> bool:
+        """Admits a painted picture or refuses it; keeps a finished one in the cache, unless it was painted with lesser
+        means.
+        """
+        admitted = self._admit(picture)
+        keep = admitted and final and not self._means.reduced
         if keep and self._cache is not None and self._signature is not None:
             self._cache.store(self._key, self._signature, picture)
+        return admitted
 
     def _admit(self, picture: Picture) -> bool:
         """Lines a painted picture up for the screen; refuses one that is still too much like the room."""

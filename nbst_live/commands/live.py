@@ -108,7 +108,7 @@ class Steering:
                 recorder, self._recorder = self._recorder, None
                 sinks.remove(recorder)
                 recorder.close()
-                self.status.say(f"nbst-live: recorded {recorder.name}")
+                self.status.say(f"nbst-live: {recorder.name} is finished")
                 return
             path = Path(f"nbst-live-{datetime.now():%Y%m%d-%H%M%S}.mp4")
             self._recorder = app.open_recorder(self._settings, path, self._live.source, live=True, sound=False)

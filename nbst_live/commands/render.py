@@ -28,7 +28,7 @@ PLATE_FRAMES = 150
 
 def run(settings: Settings) -> int:
     """Renders `--input` to `--record`; returns the exit status. The same seed gives the same pictures. Raises
-    NbstError.
+    NbstError, and KeyboardInterrupt when asked to end; what was rendered by then is a whole file.
     """
     if settings.preview:
         log.warning("no preview while a clip is rendered to a file; leave out --record to watch it")
@@ -54,6 +54,7 @@ def run(settings: Settings) -> int:
         outputs.close()
         if settings.report is not None:
             write_report(settings.report, render_report(source, masker, pipeline, painting.steps, painting.seconds))
+        interruption.check()
     return 0
 
 

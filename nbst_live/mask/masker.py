@@ -52,7 +52,7 @@ class OnnxMasker(Closable):
         if wanted is not None:
             options.add_free_dimension_override_by_name("height", wanted.height)
             options.add_free_dimension_override_by_name("width", wanted.width)
-        opened = open_session(verify(record), options, provider, onnxruntime)
+        opened = open_session(verify(record), options, provider, onnxruntime, _warm_up)
         self.name = record.name
         self.provider = opened.provider
         self.refused = opened.refused
@@ -67,9 +67,7 @@ class OnnxMasker(Closable):
         self.size = width, height
         self._planar = np.empty((1, 3, height, width), np.float32)
         self._interleaved = np.empty((1, height, width, 3), np.float32)
-        blank = np.zeros((self._layout.height, self._layout.width, 3), np.uint8)
-        for _ in range(WARM_UP_RUNS):
-            self.mask(blank)
+        self.mask(np.zeros((height, width, 3), np.uint8))  # what the network gives is no alpha: better said now
 
     def mask(self, picture: Picture) -> Alpha:
         """Alpha (h, w) float32 in [0, 1] at the network's size, of a picture stretched to it. Raises MaskError."""
@@ -96,6 +94,13 @@ class OnnxMasker(Closable):
             return self._planar
         np.copyto(self._interleaved, self._planar.transpose(0, 2, 3, 1))
         return self._interleaved
+
+
+def _warm_up(session: Any) -> None:
+    layout = _layout(session)
+    shape = (1, layout.height, layout.width, 3) if layout.channels_last else (1, 3, layout.height, layout.width)
+    for _ in range(WARM_UP_RUNS):
+        session.run(None, {session.get_inputs()[0].name: np.zeros(shape, np.float32)})
 
 
 def _layout(session: Any) -> Layout:

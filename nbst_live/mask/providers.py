@@ -4,12 +4,13 @@ onnxruntime builds a session on the CPU when a provider that was asked for canno
 session is asked afterwards what it really got.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nbst_live.errors import ModelError, ProviderError
+from nbst_live.errors import ModelError, NbstError, ProviderError
 from nbst_live.logs import first_line
 
 PROVIDERS = {
@@ -50,11 +51,12 @@ def has_gpu_provider() -> bool:
     return available(onnxruntime) != ["cpu"]
 
 
-def open_session(model: Path, options: Any, asked: str, runtime: ModuleType) -> Opened:
+def open_session(model: Path, options: Any, asked: str, runtime: ModuleType, warm_up: Callable[[Any], None]) -> Opened:
     """Opens `model` on the provider `asked` for, or for `auto` on the best that works.
 
-    `options` are onnxruntime's SessionOptions, `runtime` the onnxruntime module. Raises ProviderError when a provider
-    that was asked for by name is not there or did not start, ModelError when no provider can read the file.
+    `options` are onnxruntime's SessionOptions, `runtime` the onnxruntime module. `warm_up` runs a session it is given: a
+    GPU's may open and fail at that. Raises ProviderError when a provider that was asked for by name is not there or did
+    not start, ModelError when no provider can read the file or run it, and what NbstError `warm_up` raises.
     """
     there = available(runtime)
     if asked != "auto" and asked not in there:
@@ -64,7 +66,7 @@ def open_session(model: Path, options: Any, asked: str, runtime: ModuleType) -> 
     refused: list[str] = []
     for name in there if asked == "auto" else [asked]:
         try:
-            return Opened(_start(model, options, name, runtime), name, tuple(refused))
+            return Opened(_start(model, options, name, runtime, warm_up), name, tuple(refused))
         except ProviderError as error:
             refused.append(str(error))
     if asked != "auto":
@@ -72,7 +74,7 @@ def open_session(model: Path, options: Any, asked: str, runtime: ModuleType) -> 
     raise ModelError(f"no provider can run {model}: {'; '.join(refused)}; expected an ONNX person mask")
 
 
-def _start(model: Path, options: Any, name: str, runtime: ModuleType) -> Any:
+def _start(model: Path, options: Any, name: str, runtime: ModuleType, warm_up: Callable[[Any], None]) -> Any:
     """A session that really runs on this provider; raises ProviderError."""
     try:
         session = runtime.InferenceSession(str(model), sess_options=options, providers=[PROVIDERS[name]])
@@ -82,4 +84,10 @@ def _start(model: Path, options: Any, name: str, runtime: ModuleType) -> Any:
     if not got or got[0] != PROVIDERS[name]:
         raise ProviderError(f"{name} did not start: the session got {', '.join(got) or 'no provider'}")
     session.disable_fallback()
+    try:
+        warm_up(session)
+    except NbstError:
+        raise
+    except Exception as error:
+        raise ProviderError(f"{name} failed on its first picture: {first_line(error)}") from error
     return session
