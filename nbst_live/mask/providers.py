@@ -54,8 +54,8 @@ def has_gpu_provider() -> bool:
 def open_session(model: Path, options: Any, asked: str, runtime: ModuleType, warm_up: Callable[[Any], None]) -> Opened:
     """Opens `model` on the provider `asked` for, or for `auto` on the best that works.
 
-    `options` are onnxruntime's SessionOptions, `runtime` the onnxruntime module. `warm_up` runs a session it is given: a
-    GPU's may open and fail at that. Raises ProviderError when a provider that was asked for by name is not there or did
+    `options` are onnxruntime's SessionOptions, `runtime` the onnxruntime module. `warm_up` runs a session, as a
+    GPU's may open and then fail. Raises ProviderError when a provider that was asked for by name is not there or did
     not start, ModelError when no provider can read the file or run it, and what NbstError `warm_up` raises.
     """
     there = available(runtime)
