@@ -127,7 +127,7 @@ class Bench:
 
     def ours(self, **changes: object) -> SolverSettings:
         same = {"start": "photo", "tv_weight": 0.0, "layer_weights": (1.0,) * len(STYLE_LAYERS)}
-        shared = {**same, "multiscale": False, "jitter": False, "steps": OUR_STEPS}
+        shared = {**same, "multiscale": False, "jitter": False, "strokes": False, "steps": OUR_STEPS}
         return SolverSettings(**{**shared, "size": self.size, "threads": self.threads, **changes})  # type: ignore[arg-type]
 
     def trace(

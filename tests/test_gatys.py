@@ -17,6 +17,7 @@ from nbst_live.gatys.palette import repaint
 from nbst_live.gatys.pictures import to_area_of, to_picture, to_tensor
 from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS, SolverSettings, preset
 from nbst_live.gatys.solver import GatysSolver, Iterate, scales
+from nbst_live.gatys.strokes import along_strokes
 from nbst_live.stages import Picture
 
 ENCODER = Path(__file__).parent.parent / "models" / "style-encoder.npz"
@@ -371,6 +372,17 @@ def test_a_plates_colours_are_kept_no_longer_than_it_is_painted(
         last(solver.solve((plate * light).astype(np.uint8), style))
         held.append(len(solver._grams))
     assert held == held[:1] * 3, "the Gram matrices of paintings in the colours of plates that are gone"
+
+
+def test_what_is_shown_is_drawn_along_the_strokes_but_for_the_papers_way(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
+    raw, drawn = (
+        last(GatysSolver(encoder, settings(steps=4, strokes=strokes)).solve(plate, style)) for strokes in (False, True)
+    )
+    assert raw.total == drawn.total, "the solver goes its way without it"
+    np.testing.assert_array_equal(drawn.picture, along_strokes(raw.picture, 1.0))
+    assert preset("paper-code")["strokes"] is False
 
 
 HELD = {"held_layers": STYLE_LAYERS[:3], "hold": 4}

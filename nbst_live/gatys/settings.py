@@ -50,6 +50,7 @@ PAPER_CODE: dict[str, Any] = {
     "multiscale": False,
     "start": "photo",
     "average": False,
+    "strokes": False,
     "keep_best": True,
 }
 PRESETS: dict[str, dict[str, Any]] = {
@@ -102,6 +103,7 @@ class SolverSettings:
         learning_rate: Adam's, where black to white is 1; at the end of each scale it falls.
         beta1, beta2, epsilon: Adam's.
         average: show a running average of the iterates.
+        strokes: draw what is shown along its own strokes, where the painting is one of strokes, see `strokes`.
         keep_best: the picture of least loss is the result, rather than the last.
         steps: over all scales together.
         seconds: to paint for at most, pauses included, every scale for its share of them at least one step; where they
@@ -139,6 +141,7 @@ class SolverSettings:
     beta2: float = 0.9
     epsilon: float = 1e-12
     average: bool = True
+    strokes: bool = True
     keep_best: bool = False
     steps: int = 300
     seconds: float = math.inf

@@ -29,6 +29,7 @@ from nbst_live.gatys.objective import Objective
 from nbst_live.gatys.palette import repaint
 from nbst_live.gatys.pictures import resize, resize_tensor, to_area_of, to_picture, to_tensor
 from nbst_live.gatys.settings import SolverSettings
+from nbst_live.gatys.strokes import along_strokes, stroke_share
 from nbst_live.stages import Picture
 
 COARSEST = 128
@@ -76,11 +77,12 @@ class Iterate:
     style: float
     seconds: float
     _average: Tensor = field(repr=False)
+    _strokes: float | npt.NDArray[np.float32] = field(repr=False)
 
     @cached_property
     def picture(self) -> Picture:
         """(h, w, 3) uint8 BGR; made when first asked for, so that iterates nobody looks at cost nothing."""
-        return to_picture(self._average)
+        return along_strokes(to_picture(self._average), self._strokes)
 
 
 class Shown:
@@ -147,12 +149,13 @@ class GatysSolver:
         goal, paintings = self._coloured(plate, _blend(styles))
         height, width = plate.shape[:2]
         plan = self._plan(width, height, steps, warm=start is not None)
-        planned = sum(scale.steps for scale in plan)
+        planned, strokes = sum(scale.steps for scale in plan), self._stroke_share(paintings, plan[-1])
         generator = torch.Generator().manual_seed(settings.seed)
         current, pace = (self._tensor(goal), 1.0) if start is None else (self._tensor(start), WARM_RATE)
         for place, scale in enumerate(plan):
             entered, allowed = time.monotonic(), self._allowance(plan[place:], begun)
             where = self._fit_guide(guide, scale)
+            drawn = strokes if where is None else np.float32(strokes) * where[0, 0].cpu().numpy()
             objective = self._objective(goal, paintings, scale, where)
             picture = self._begin(current, scale, generator, where)
             descent = self._descent(picture)
@@ -172,7 +175,7 @@ class GatysSolver:
                 now = time.monotonic()
                 over = now - entered >= allowed
                 count = done if over and scale is plan[-1] else planned
-                yield Iterate(done, count, (scale.width, scale.height), *values, now - begun, current)
+                yield Iterate(done, count, (scale.width, scale.height), *values, now - begun, current, drawn)
                 if over:
                     break
 
@@ -187,6 +190,13 @@ class GatysSolver:
         if self._settings.levels == 1:
             return 1.0  # the papers' way
         return 1 - (1 - FINAL_RATE) * max(0.0, (progress - 1 + DECAY) / DECAY)
+
+    def _stroke_share(self, paintings: Blend, finest: Scale) -> float:
+        """How far to draw along the strokes: as far as the paintings are of strokes, by their weights."""
+        if not self._settings.strokes:
+            return 0.0
+        whole = sum(weight for _, weight in paintings)
+        return sum(stroke_share(self._sized(painting, finest)) * weight / whole for painting, weight in paintings)
 
     def _coloured(self, plate: Picture, paintings: Blend) -> tuple[Picture, Blend]:
         """Plate and paintings as the objective reads them: who takes whose colours, if anybody."""
@@ -228,11 +238,14 @@ class GatysSolver:
         """The painting's Gram matrices at a scale: computed once, since a plate is painted again and again."""
         key = (hashlib.blake2b(style.tobytes()).digest(), scale.width, scale.height)
         if key not in self._grams:
-            zoom = self._settings.style_scale
-            painting = self._tensor(to_area_of(style, round(scale.width * zoom), round(scale.height * zoom)))
-            found = self._features.extract(painting, self._settings.style_layers)
+            found = self._features.extract(self._tensor(self._sized(style, scale)), self._settings.style_layers)
             self._grams[key] = {layer: gram(activations) for layer, activations in found.items()}
         return self._grams[key]
+
+    def _sized(self, style: Picture, scale: Scale) -> Picture:
+        """The painting as large as its strokes are wanted at a scale."""
+        zoom = self._settings.style_scale
+        return to_area_of(style, round(scale.width * zoom), round(scale.height * zoom))
 
     def _tensor(self, picture: Picture) -> Tensor:
         return to_tensor(picture, self._settings.device)
