@@ -50,10 +50,10 @@ def along_strokes(picture: Picture, share: float | Plane) -> Picture:
         for step in range(1, REACH + 1):
             at += heading
             weight = float(np.exp(-2 * (step / REACH) ** 2))
-            total += weight * _sampled(picture, at)
+            total += weight * _sampled(picture, at, cv2.INTER_LINEAR)
             whole += weight
-            found = _sampled(tangent, at)
-            # A tangent has no sign: the line goes on the way it went.
+            # A tangent has no sign: between two of opposite ones lies nothing, and the line goes on the way it went.
+            found = _sampled(tangent, at, cv2.INTER_NEAREST)
             heading = np.where((found * heading).sum(-1, keepdims=True) < 0, -found, found)
     own = np.broadcast_to(np.float32(share), (height, width)).copy()
     return np.asarray(cv2.blendLinear(cv2.convertScaleAbs(total, alpha=1 / whole), picture, own, 1 - own), np.uint8)
@@ -67,7 +67,7 @@ def _tensor(picture: Picture) -> tuple[Plane, Plane, Plane]:
     return xx, xy, yy
 
 
-def _sampled(plane: npt.NDArray[np.generic], at: Plane) -> Plane:
-    """A plane (h, w, c) at places (h, w, 2), x and y in pixels, bilinear; float32."""
-    found = cv2.remap(plane, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def _sampled(plane: npt.NDArray[np.generic], at: Plane, way: int) -> Plane:
+    """A plane (h, w, c) at places (h, w, 2), x and y in pixels, by one of OpenCV's interpolations; float32."""
+    found = cv2.remap(plane, at, None, way, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float32)
