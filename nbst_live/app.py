@@ -130,7 +130,7 @@ def open_source(settings: Settings, *, realtime: bool) -> Source:
     path = typed(settings.input)
     if is_clip(settings):
         return open_clip(path, settings, realtime=realtime)
-    if exists(path) and (path.is_dir() or path.is_fifo()):
+    if not settings.input.isdecimal() and exists(path) and (path.is_dir() or path.is_fifo()):
         raise SourceError(f"--input {settings.input!r} is a folder or a pipe; expected a clip or a camera")
     return CameraSource(
         settings.input,

@@ -63,7 +63,7 @@ class Easel:
         return self._solve(settings, room, 1 - self.alpha)
 
     def naive(self, settings: SolverSettings) -> Painted:
-        """The whole photo painted, as the paper does."""
+        """The whole photo painted, the person included, as the paper does; by our solver, so that only that differs."""
         return self._solve(settings, self.photo, None)
 
     def _solve(self, settings: SolverSettings, plate: Picture, guide: Alpha | None) -> Painted:

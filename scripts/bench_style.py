@@ -9,9 +9,9 @@ without total variation, on as many threads; the judge's own time is not counted
 
 plain: one scale, full features in float32, Adam on pixels at the best of three rates, as neural-style has it; L-BFGS
 likewise. Ours: Adam on a pyramid, its iterates averaged, the fastest precision; with the full features, whose costly
-shallow layers are measured on every sixth step (see `Objective`), and with the compact encoder. It stays at one scale
-here and the picture is not moved about: going from coarse to fine gives larger strokes, sooner, and moving thins
-lattices out, but neither is anything to this judge.
+shallow layers are measured on every third step (see `Objective`), and with the compact encoder. It stays at one scale
+here, the picture is not moved about nor drawn along its strokes: going from coarse to fine gives larger strokes,
+sooner, moving thins lattices out and drawing pebbles, but none of it is anything to this judge.
 
 Seconds are those until plain Adam's final judgement is reached. Refresh: the photo's light has changed a little;
 seconds until what a cold solve ends with, cold and from the last painting.

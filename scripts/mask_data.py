@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from mask_library import Figure, Image, Library, Matrix, Size
-from mask_limbs import raise_arm
+from mask_limbs import raise_arms
 from torch.utils.data import IterableDataset
 
 Sample = tuple[Image, Image]
@@ -58,8 +58,9 @@ class Painter:
             figure = self._anyone()
             image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.3, 0.8))
         figure = self.rng.choice(self.library.figures)
-        image, alpha = self._paste(image, alpha, figure, self._seat(figure, shape, 0.5, 1.25))
-        image, alpha = self._armed(image, alpha, 0.4)
+        seat = self._seat(figure, shape, 0.5, 1.25)
+        image, alpha = self._paste(image, alpha, figure, seat)
+        image, alpha = self._armed(image, alpha, self._layer(figure, seat, shape)[..., 3], 0.4)
         if self.rng.random() < 0.08:
             image, alpha = self._held(image, alpha)
         elif self.rng.random() < 0.25:
@@ -100,13 +101,14 @@ class Painter:
         layers = self.rng.choice(self.library.figures).photo
         near = self.rng.choice((1.0, 1.0, 1.0, self.rng.uniform(1.0, 1.5), self.rng.uniform(1.5, 3.0)))
         matrix = self._fill(layers.size, shape, near, self.rng.uniform(0, 1))
-        return self._armed(*_split(layers.warp(matrix, shape, cv2.BORDER_REFLECT)), 0.1)
+        image, alpha = split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
+        return self._armed(image, alpha, alpha, 0.1)
 
     def scene(self, shape: Size) -> Sample:
         layers = self.rng.choice(self.library.peopled)
         near = self.rng.choice((1.0, self.rng.uniform(1.0, 2.5)))
         matrix = self._fill(layers.size, shape, near, self.rng.uniform(0, 1))
-        return _split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
+        return split(layers.warp(matrix, shape, cv2.BORDER_REFLECT))
 
     def _background(self, shape: Size) -> Image:
         layers = self.rng.choice(self.library.empty)
@@ -114,7 +116,7 @@ class Painter:
         image = layers.warp(matrix, shape, cv2.BORDER_REFLECT)
         if self.rng.random() < 0.25:
             image = cv2.GaussianBlur(image, (0, 0), self.rng.uniform(0.6, 3.5))
-        return _relit(image, self.rng, 0.25)
+        return relit(image, self.rng, 0.25)
 
     def _fill(self, size: Size, shape: Size, near: float, stretch: float) -> Matrix:
         """A matrix that fills `shape`: `stretch` 0 keeps proportions and crops, 1 crops nothing; `near` magnifies."""
@@ -159,22 +161,23 @@ class Painter:
         return self._flipped(np.array([[wide, 0, x], [0, scale, y]]), shape)
 
     def _paste(self, image: Image, alpha: Image, figure: Figure, matrix: Matrix) -> Sample:
-        matrix = matrix + np.array([[0, 0, self._moved[0]], [0, 0, self._moved[1]]])
-        layer = figure.cut.warp(matrix, image.shape[:2], cv2.BORDER_CONSTANT)
-        cut, own = _split(layer)
-        lit = cv2.min(_relit(cut, self.rng, 0.25), cv2.merge([own] * 3)) if self.rng.random() < 0.6 else cut
+        cut, own = split(self._layer(figure, matrix, alpha.shape))
+        lit = cv2.min(relit(cut, self.rng, 0.25), cv2.merge([own] * 3)) if self.rng.random() < 0.6 else cut
         rest = (255 - own).astype(np.uint16)
         under = (image * rest[..., None] + 127) // 255
         covered = (alpha * rest + 127) // 255
         return cv2.add(lit, under.astype(np.uint8)), cv2.add(own, covered.astype(np.uint8))
 
-    def _armed(self, image: Image, alpha: Image, share: float) -> Sample:
-        """In that share of all cases with a raised arm, or two."""
+    def _layer(self, figure: Figure, matrix: Matrix, shape: tuple[int, ...]) -> Image:
+        """The figure alone where it stands: its colours times alpha, and alpha."""
+        moved = matrix + np.array([[0, 0, self._moved[0]], [0, 0, self._moved[1]]])
+        return figure.cut.warp(moved, (shape[0], shape[1]), cv2.BORDER_CONSTANT)
+
+    def _armed(self, image: Image, alpha: Image, body: Image, share: float) -> Sample:
+        """In that share of all cases the person whose alpha is `body` raises an arm, or both."""
         if self.rng.random() < share:
-            look = self._look(alpha.shape)
-            image, alpha = raise_arm(self.rng, image, alpha, look)
-            if self.rng.random() < 0.25:
-                image, alpha = raise_arm(self.rng, image, alpha, look)
+            look, arms = self._look(alpha.shape), self.rng.choice((1, 1, 1, 2))
+            image, alpha = raise_arms(self.rng, image, alpha, body, look, arms)
         return image, alpha
 
     def _look(self, shape: Size) -> Image:
@@ -223,15 +226,15 @@ class Painter:
             shade = cv2.cvtColor(cv2.GaussianBlur(look, (0, 0), 3), cv2.COLOR_BGR2GRAY)[..., None] / np.float32(255)
             look = (shade * [self.rng.randrange(256) for _ in range(3)]).astype(np.uint8)
         own = shape[..., None].astype(np.float32) / 255
-        mixed = _relit(look, self.rng, 0.4) * own + image * (1 - own)
+        mixed = relit(look, self.rng, 0.4) * own + image * (1 - own)
         return mixed.astype(np.uint8), cv2.max(alpha, shape)
 
     def _camera(self, image: Image, alpha: Image) -> Sample:
         """What a camera does to a picture: light, white balance, blur of motion, noise, compression."""
         rng = self.rng
-        image = _relit(image, rng, 0.3)
+        image = relit(image, rng, 0.3)
         if rng.random() < 0.12:
-            kernel = _streak(rng.randint(3, 9), rng.uniform(0, 180))
+            kernel = streak(rng.randint(3, 9), rng.uniform(0, 180))
             image, alpha = cv2.filter2D(image, -1, kernel), cv2.filter2D(alpha, -1, kernel)
         if rng.random() < 0.15:
             image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
@@ -249,11 +252,11 @@ class Painter:
         return cv2.add(image, grain, dtype=cv2.CV_8U), alpha
 
 
-def _split(layer: Image) -> Sample:
+def split(layer: Image) -> Sample:
     return np.ascontiguousarray(layer[..., :3]), np.ascontiguousarray(layer[..., 3])
 
 
-def _relit(image: Image, rng: random.Random, strength: float) -> Image:
+def relit(image: Image, rng: random.Random, strength: float) -> Image:
     """Gain and gamma for all three channels, with a white balance of a quarter of their strength."""
     ramp = np.linspace(0, 1, 256, dtype=np.float32)
     gain, gamma = np.exp(rng.gauss(0, strength)), np.exp(rng.gauss(0, strength))
@@ -267,7 +270,7 @@ def _headset(canvas: Image, centre: tuple[int, int], radius: int, width: int, co
         cv2.ellipse(canvas, (x, centre[1]), (width + 2, 2 * width + 2), 0, 0, 360, colour, -1, cv2.LINE_AA)
 
 
-def _streak(length: int, angle: float) -> npt.NDArray[np.float32]:
+def streak(length: int, angle: float) -> npt.NDArray[np.float32]:
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), angle, 1.0)

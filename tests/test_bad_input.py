@@ -205,3 +205,14 @@ def test_a_number_is_a_camera_also_where_a_file_is_called_so(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     assert not is_clip(Settings(input="0"))
     assert is_clip(Settings(input="./0"))
+
+
+def test_a_number_is_a_camera_also_where_a_folder_is_called_so(tmp_path, monkeypatch):
+    from nbst_live.app import open_source
+
+    (tmp_path / "97").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match="camera"):
+        open_source(Settings(input="97"), realtime=True)
+    with pytest.raises(SourceError, match="folder"):
+        open_source(Settings(input="./97"), realtime=True)

@@ -381,6 +381,7 @@ def test_what_is_shown_is_drawn_along_the_strokes_but_for_the_papers_way(
         last(GatysSolver(encoder, settings(steps=4, strokes=strokes)).solve(plate, style)) for strokes in (False, True)
     )
     assert raw.total == drawn.total, "the solver goes its way without it"
+    np.testing.assert_array_equal(drawn.bare, raw.picture)
     np.testing.assert_array_equal(drawn.picture, along_strokes(raw.picture, 1.0))
     assert preset("paper-code")["strokes"] is False
 

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from mask_data import Painter  # the scripts are not a package
 from mask_library import Layers, Library, read_figure
-from mask_limbs import raise_arm
+from mask_limbs import raise_arms
 from mask_net import AlphaNet, MaskNet
 from mask_start import start_from
 from train_mask import loss_of
@@ -48,26 +48,55 @@ def test_twins_are_one_scene_with_the_people_moved_by_a_pixel_or_so(library):
     assert painter._moved == (0.0, 0.0)
 
 
-def test_a_raised_arm_is_the_persons_and_changes_nothing_else():
-    rows, columns = np.indices((160, 288))
-    alpha = np.where(((rows - 150) / 110) ** 2 + ((columns - 140) / 60) ** 2 < 1, 255, 0).astype(np.uint8)
-    image = np.where(alpha[..., None] > 0, (60, 90, 200), (200, 190, 40)).astype(np.uint8)
-    grown = []
+def torso(x: int) -> np.ndarray:
+    """Alpha of somebody as wide as 120 pixels around a column."""
+    rows, columns = np.indices((160, 400))
+    return np.where(((rows - 150) / 110) ** 2 + ((columns - x) / 60) ** 2 < 1, 255, 0).astype(np.uint8)
+
+
+def dressed(alpha: np.ndarray) -> np.ndarray:
+    return np.where(alpha[..., None] > 0, (60, 90, 200), (200, 190, 40)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("arms", [1, 2])
+def test_a_raised_arm_is_the_persons_and_changes_nothing_else(arms):
+    alpha = torso(200)
+    image, grown = dressed(alpha), []
     for seed in range(20):
-        armed, other = raise_arm(random.Random(seed), image, alpha, np.full_like(image, 90))
+        armed, other = raise_arms(random.Random(seed), image, alpha, alpha, np.full_like(image, 90), arms)
         assert (other >= alpha).all()
         room = other == 0
         np.testing.assert_array_equal(armed[room], image[room])
         added = (other > 127) & (alpha == 0)
         count, _ = cv2.connectedComponents((other > 127).astype(np.uint8))
-        assert count == 2, "the arm hangs together with the person"
+        assert count == 2 or arms == 2, "the arm hangs together with the person"  # of two one may be behind the other
         grown.append(int(added.sum()))
     assert np.median(grown) > 0.03 * (alpha > 0).sum()
 
 
+def test_of_two_people_the_arms_are_one_persons_and_one_on_either_side():
+    one, both = torso(120), np.maximum(torso(120), torso(280))
+    sides = []
+    for seed in range(20):
+        _, alpha = raise_arms(random.Random(seed), dressed(both), both, one, np.zeros((160, 400, 3), np.uint8), 2)
+        added = (alpha > 127) & (both == 0)
+        assert not added[:, 345:].any(), "no arm grows from the other's far side"
+        sides.append((added[:, :90].any(), added[:, 150:].any()))
+    assert np.mean(sides, axis=0).min() > 0.6
+
+
+def test_somebody_moved_by_a_pixel_gets_the_same_arm():
+    for seed in range(30):
+        first, second = random.Random(seed), random.Random(seed)
+        for rng, x in ((first, 200), (second, 201)):
+            alpha = torso(x)
+            raise_arms(rng, dressed(alpha), alpha, alpha, np.zeros((160, 400, 3), np.uint8), 2)
+        assert first.getstate() == second.getstate()
+
+
 def test_where_nobody_is_no_arm_is_raised():
     image, nobody = np.full((96, 160, 3), 90, np.uint8), np.zeros((96, 160), np.uint8)
-    armed, alpha = raise_arm(random.Random(1), image, nobody, image)
+    armed, alpha = raise_arms(random.Random(1), image, nobody, nobody, image, 2)
     assert armed is image
     assert alpha is nobody
 

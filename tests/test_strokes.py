@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from nbst_live.gatys.strokes import along_strokes, stroke_share
+from nbst_live.models import builtin_styles
 
 ROWS, COLUMNS = np.indices((120, 160)).astype(np.float32)
 
@@ -18,9 +19,17 @@ INNER = slice(8, -8), slice(8, -8)
 
 
 def test_stripes_are_strokes_and_dots_are_not():
-    assert stroke_share(grey(STRIPES)) == 1
-    assert stroke_share(grey(DOTS)) == 0
-    assert 0 < stroke_share(np.vstack([grey(STRIPES)] * 2 + [grey(DOTS)])) < 1
+    stripes, dots = (np.tile(grey(plane), (3, 4, 1)) for plane in (STRIPES, DOTS))
+    assert stroke_share(stripes) == 1
+    assert stroke_share(dots) == 0
+    assert 0 < stroke_share(np.hstack([stripes[:, :420], dots[:, 420:]])) < 1
+
+
+@pytest.mark.parametrize("name", ["mosaic", "pointillist"])
+@pytest.mark.parametrize("scale", [0.5, 1, 2])
+def test_paintings_of_dots_and_tiles_are_so_at_any_size(name, scale):
+    painting = cv2.imread(str(builtin_styles()[name]))
+    assert stroke_share(cv2.resize(painting, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)) < 0.01
 
 
 @pytest.mark.parametrize("angle", range(0, 180, 15))

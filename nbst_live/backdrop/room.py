@@ -205,15 +205,16 @@ class RoomBackdrop(Closable):
             if (message.final or not self._recovering) and not self._show(picture, final=message.final):
                 trouble = REFUSED
         if message.final:
-            if trouble:
-                log.warning("solver: %s", trouble)
-            elif state.trouble:
-                log.warning("solver: painted again")
-            log.info("solver: painted in %.1f s", message.seconds)
             self._means.succeed()
-            self._recovering, state.busy, state.trouble = False, False, trouble
             state.solves += 1
             state.seconds += message.seconds
+            if trouble:
+                log.warning("solver: %s", trouble)
+            else:
+                if state.trouble:
+                    log.warning("solver: painted again")
+                log.info("solver: painted in %.1f s", message.seconds)
+            self._recovering, state.busy, state.trouble = False, False, trouble
 
     def _fall_back(self, failed: Failed) -> None:
         """Has the job tried again with smaller means; one that died idle is only started again at the next job."""

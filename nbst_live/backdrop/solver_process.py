@@ -158,7 +158,7 @@ class Painter:
             np.copyto(self._mailbox, self._at_full_size(iterate.picture))
             self._mailbox_free, self._published = False, time.monotonic()
         if final:
-            self._last = (job.styles, iterate.picture)
+            self._last = (job.styles, iterate.bare)
         losses = (iterate.total, iterate.content, iterate.style)
         self._connection.send(
             Progress(job.number, iterate.step, iterate.steps, *losses, seconds, published=publish, final=final)

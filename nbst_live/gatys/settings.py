@@ -103,7 +103,8 @@ class SolverSettings:
         learning_rate: Adam's, where black to white is 1; at the end of each scale it falls.
         beta1, beta2, epsilon: Adam's.
         average: show a running average of the iterates.
-        strokes: draw what is shown along its own strokes, where the painting is one of strokes, see `strokes`.
+        strokes: with the compact encoder, draw what is shown along its own strokes, where the painting is one of
+            strokes, see `strokes`.
         keep_best: the picture of least loss is the result, rather than the last.
         steps: over all scales together.
         seconds: to paint for at most, pauses included, every scale for its share of them at least one step; where they

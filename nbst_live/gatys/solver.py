@@ -80,9 +80,14 @@ class Iterate:
     _strokes: float | npt.NDArray[np.float32] = field(repr=False)
 
     @cached_property
+    def bare(self) -> Picture:
+        """What to go on from, (h, w, 3) uint8 BGR; made when first asked for, as `picture` is."""
+        return to_picture(self._average)
+
+    @cached_property
     def picture(self) -> Picture:
-        """(h, w, 3) uint8 BGR; made when first asked for, so that iterates nobody looks at cost nothing."""
-        return along_strokes(to_picture(self._average), self._strokes)
+        """What to show: `bare`, drawn along its strokes. Iterates nobody looks at cost nothing."""
+        return along_strokes(self.bare, self._strokes)
 
 
 class Shown:
@@ -149,7 +154,7 @@ class GatysSolver:
         goal, paintings = self._coloured(plate, _blend(styles))
         height, width = plate.shape[:2]
         plan = self._plan(width, height, steps, warm=start is not None)
-        planned, strokes = sum(scale.steps for scale in plan), self._stroke_share(paintings, plan[-1])
+        planned, strokes = sum(scale.steps for scale in plan), self._stroke_share(paintings)
         generator = torch.Generator().manual_seed(settings.seed)
         current, pace = (self._tensor(goal), 1.0) if start is None else (self._tensor(start), WARM_RATE)
         for place, scale in enumerate(plan):
@@ -191,12 +196,12 @@ class GatysSolver:
             return 1.0  # the papers' way
         return 1 - (1 - FINAL_RATE) * max(0.0, (progress - 1 + DECAY) / DECAY)
 
-    def _stroke_share(self, paintings: Blend, finest: Scale) -> float:
+    def _stroke_share(self, paintings: Blend) -> float:
         """How far to draw along the strokes: as far as the paintings are of strokes, by their weights."""
-        if not self._settings.strokes:
+        if not self._settings.strokes or self._settings.features != "compact":
             return 0.0
         whole = sum(weight for _, weight in paintings)
-        return sum(stroke_share(self._sized(painting, finest)) * weight / whole for painting, weight in paintings)
+        return sum(stroke_share(painting) * weight / whole for painting, weight in paintings)
 
     def _coloured(self, plate: Picture, paintings: Blend) -> tuple[Picture, Blend]:
         """Plate and paintings as the objective reads them: who takes whose colours, if anybody."""

@@ -11,12 +11,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.gatys.pictures import to_area_of
 from nbst_live.stages import Picture
 
 SMOOTH = 2.0
 """Standard deviation in pixels over which the structure tensor is averaged."""
 REACH = 5
 """Pixels along the stroke to either side."""
+JUDGED = 640, 360
+"""Width and height of a picture in whose area it is judged whether a painting is one of strokes: enlarged, every dot
+would be one.
+"""
 DOTS, STROKES = 0.35, 0.5
 """Coherence up to which a painting counts as one of dots, and from which as one of strokes."""
 
@@ -24,10 +29,10 @@ Plane = npt.NDArray[np.float32]
 
 
 def stroke_share(painting: Picture) -> float:
-    """How far a painting (h, w, 3) uint8 BGR is one of strokes, in [0, 1]: by its structure tensor's coherence (Jähne
-    1993), each pixel weighed by its contrast.
+    """How far a painting (h, w, 3) uint8 BGR of any size is one of strokes, in [0, 1]: by its structure tensor's
+    coherence (Jähne 1993), each pixel weighed by its contrast.
     """
-    across, mixed, down = _tensor(painting)
+    across, mixed, down = _tensor(to_area_of(painting, *JUDGED))
     power = float((across + down).sum())
     coherence = float(np.hypot(across - down, 2 * mixed).sum()) / power if power > 0 else 1.0
     return float(np.clip((coherence - DOTS) / (STROKES - DOTS), 0, 1))

@@ -67,18 +67,13 @@ class OnnxMasker(Closable):
         self.size = width, height
         self._planar = np.empty((1, 3, height, width), np.float32)
         self._interleaved = np.empty((1, height, width, 3), np.float32)
-        self.mask(np.zeros((height, width, 3), np.uint8))  # what the network gives is no alpha: better said now
 
     def mask(self, picture: Picture) -> Alpha:
         """Alpha (h, w) float32 in [0, 1] at the network's size, of a picture stretched to it. Raises MaskError."""
         try:
-            result = self._session.run([self._output], {self._input: self._prepare(picture)})[0]
-            alpha = np.asarray(result, np.float32).reshape(self._layout.height, self._layout.width)
+            return _alpha(self._session.run([self._output], {self._input: self._prepare(picture)})[0], self._layout)
         except Exception as error:
             raise MaskError(f"the mask failed on a frame: {first_line(error)}") from error
-        if not np.isfinite(alpha).all():
-            raise MaskError("the mask of a frame holds values that are not numbers")
-        return alpha
 
     def close(self) -> None:
         """Frees the session."""
@@ -100,7 +95,16 @@ def _warm_up(session: Any) -> None:
     layout = _layout(session)
     shape = (1, layout.height, layout.width, 3) if layout.channels_last else (1, 3, layout.height, layout.width)
     for _ in range(WARM_UP_RUNS):
-        session.run(None, {session.get_inputs()[0].name: np.zeros(shape, np.float32)})
+        outputs = session.run(None, {session.get_inputs()[0].name: np.zeros(shape, np.float32)})
+        _alpha(outputs[0], layout)
+
+
+def _alpha(output: Any, layout: Layout) -> Alpha:
+    """The network's output as alpha (h, w) float32. Raises ValueError where it cannot be one."""
+    alpha = np.asarray(output, np.float32).reshape(layout.height, layout.width)
+    if not np.isfinite(alpha).all():
+        raise ValueError("the network gave values that are not numbers")
+    return alpha
 
 
 def _layout(session: Any) -> Layout:
