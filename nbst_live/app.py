@@ -26,6 +26,7 @@ from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
 from nbst_live.mask.ahead import AheadMasker
 from nbst_live.mask.crf import CrfMasker
+from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
@@ -56,7 +57,7 @@ SOLVER_NICENESS = 5
 LIVE_SECONDS = 60.0
 """For which a painting beside the live loop gets finer."""
 MAX_THREADS = 4
-FAST, FINE = "person-fast", "person-fine"
+FAST, FINE, KEY = "person-fast", "person-fine", "room-key"
 PAINTING = (
     "strength", "style_scale", "keep_colors", "style_weight", "content_weight", "content_layer", "style_layers",
     "layer_weights", "steps", "learning_rate", "features", "seed",
@@ -216,7 +217,8 @@ def open_still_masker(settings: Settings, size: tuple[int, int]) -> Masker:
 def open_pipeline(settings: Settings, masker: Masker, backdrop: Backdrop, size: tuple[int, int]) -> Pipeline:
     """The way of frames of (width, height) with these stages."""
     people, compositor = People(settings.people), open_compositor(settings, size)
-    return Pipeline(masker, MatteRefiner(), backdrop, size, people, compositor)
+    key = DifferenceKey(models.find(KEY), threads=live_threads(settings))
+    return Pipeline(masker, MatteRefiner(), backdrop, size, people, compositor, key)
 
 
 def open_compositor(settings: Settings, size: tuple[int, int]) -> Compositor:

@@ -9,21 +9,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from nbst_live.closing import Closable
 from nbst_live.composite import Compositor
 from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceStalled
+from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.mask.shrink import shrink
 from nbst_live.masked import Masked, MaskedFrames
-from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
+from nbst_live.stages import Alpha, Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
 from nbst_live.timing import StageTimer
 
 log = logging.getLogger(__name__)
 
 PERSON_SHARE = 0.005
 """Share of the matte above which a frame counts as one with a person."""
+SECOND_THOUGHTS = 0.2, 1.6
+"""For how many seconds of how many the plate learns by the mask network alone: who is found because the plate looks
+otherwise may be the plate's own mistake, which it would keep for ever.
+"""
 
 
 @dataclass(slots=True)
@@ -64,6 +70,7 @@ class Pipeline:
         size: tuple[int, int],
         people: People | None = None,
         compositor: Compositor | None = None,
+        key: DifferenceKey | None = None,
     ) -> None:
         self.timer = StageTimer()
         self.counts = Counts()
@@ -72,6 +79,7 @@ class Pipeline:
         self._masker, self._refiner, self._backdrop = masker, matte, backdrop
         self._people = people or People("all")
         self._compositor = compositor or Compositor(*size)
+        self._key = key
 
     def process(self, frame: Frame) -> Picture:
         """The finished picture of a frame, (H, W, 3) uint8 BGR, valid until the next call."""
@@ -83,11 +91,21 @@ class Pipeline:
         small = shrink(frame.picture, *self._masker.size)
         try:
             alpha = self._masker.mask(small)
+            found = time.perf_counter()
+            corrected = alpha if self._key is None else self._key.correct(alpha, small, self._backdrop.room())
         except MaskError as error:
             return Masked(frame, error, {"mask": time.perf_counter() - began})
-        found = time.perf_counter()
-        trimap = self._refiner.trimap(self._people.keep(alpha), small)
-        return Masked(frame, (alpha, trimap), {"mask": found - began, "trimap": time.perf_counter() - found})
+        compared = time.perf_counter()
+        trimap = self._refiner.trimap(self._people.keep(corrected), small)
+        ended = time.perf_counter()
+        seconds = {"mask": found - began, "key": compared - found, "trimap": ended - compared}
+        return Masked(frame, (self._to_learn(frame, alpha, corrected), trimap), seconds)
+
+    def _to_learn(self, frame: Frame, alpha: Alpha, corrected: Alpha) -> Alpha:
+        """The alpha that the plate learns by: what was taken from a person because it looks like the plate is somebody
+        to it, and so is, mostly, who was found because they do not.
+        """
+        return alpha if frame.time % SECOND_THOUGHTS[1] < SECOND_THOUGHTS[0] else np.maximum(alpha, corrected)
 
     def finish(self, masked: Masked) -> Picture:
         """The second half, in full size: from a frame and its trimap to the picture, valid until the next call."""

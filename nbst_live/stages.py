@@ -161,7 +161,10 @@ class Backdrop(Closing, Protocol):
         ...
 
     def room(self) -> Room | None:
-        """The empty room as it is known now; None where nothing is gathered. A new object whenever it has changed."""
+        """The empty room as it is known now; None where nothing is gathered. A new object whenever it has changed.
+
+        May be asked from any thread.
+        """
         ...
 
     def heed(self, load: float) -> None:

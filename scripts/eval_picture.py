@@ -31,6 +31,7 @@ from nbst_live import models
 from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.room import EAGER_FRAMES, PLATE_SECONDS
 from nbst_live.closing import Closable
+from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import cover, open_style
@@ -74,9 +75,9 @@ class Painted(Closable):
 class Ours:
     """The product's own stages in their own order."""
 
-    def __init__(self, masker: OnnxMasker, backdrop: Picture) -> None:
+    def __init__(self, masker: OnnxMasker, key: DifferenceKey, backdrop: Picture) -> None:
         self._backdrop = Painted(backdrop)
-        self._way = Pipeline(masker, MatteRefiner(), self._backdrop, SIZE)
+        self._way = Pipeline(masker, MatteRefiner(), self._backdrop, SIZE, key=key)
         self._index = 0
 
     def step(self, picture: Image) -> tuple[Image, Plane]:
@@ -85,6 +86,9 @@ class Ours:
         matte = self._way.matte
         assert matte is not None
         return result, np.asarray(matte / np.float32(255), np.float32)
+
+    def room(self) -> Room:
+        return self._backdrop.room()
 
     def plate(self) -> tuple[Picture, Matte]:
         return self._backdrop.plate.picture(), self._backdrop.plate.known
@@ -233,12 +237,12 @@ def main() -> None:
     cv2.setNumThreads(2)
     clips = read_clips(args.persons, args.rooms)
     backdrop = cover(open_style("swirl").picture, *SIZE)
-    ours = OnnxMasker(models.find(args.mask_model), SIZE)
+    ours, key = OnnxMasker(models.find(args.mask_model), SIZE), DifferenceKey(models.find("room-key"))
     peer = OnnxMasker(models.custom(args.peer), SIZE)
     methods: dict[str, Callable[[], Method]] = {
         "naive": lambda: Common(ours, backdrop, cut=True),
         "mediapipe_blur": lambda: Common(peer, backdrop, cut=False),
-        "ours": lambda: Ours(ours, backdrop),
+        "ours": lambda: Ours(ours, key, backdrop),
     }
     found: dict[str, list[Figures]] = {name: [] for name in methods}
     sheet: list[Image] = []

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from nbst_live.mask.edge import distance, heed_room, otherness, solve_alpha, solve_colours
+from nbst_live.mask.edge import solve_alpha, solve_colours
 from nbst_live.mask.trimap import local_means
 
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
@@ -64,31 +64,3 @@ def test_local_means_are_those_of_the_sure_side_alone():
     sure[:, :35] = 255
     found = local_means(small, sure)[:, :44, :3]
     assert np.abs(found - (10, 20, 30)).max() < 1
-
-
-def heeded(alpha: float, away: float, network: float, known: float, inner: float) -> float:
-    found = np.float32([alpha])
-    heed_room(found, *(np.float32([value]) for value in (away, network, known, inner)))
-    return float(found[0])
-
-
-def test_what_looks_like_the_known_room_is_the_room_unless_the_network_insists():
-    assert heeded(0.6, 3, 0.7, 1, 0) == 0
-    assert heeded(0.6, 3, 0.99, 1, 0) == pytest.approx(0.6)
-    assert heeded(0.6, 3, 0.7, 0, 0) == pytest.approx(0.6), "nothing is known there"
-    assert heeded(0.6, 40, 0.7, 1, 0) == pytest.approx(0.6), "it does not look like the room"
-
-
-def test_what_is_surrounded_by_what_is_not_the_room_is_the_persons_where_the_network_sees_somebody():
-    assert heeded(0.4, 60, 0.5, 1, 1) == 1
-    assert heeded(0.4, 60, 0.5, 1, 0) == pytest.approx(0.4)
-    assert heeded(0.0, 60, 0.0, 1, 1) == 0
-
-
-def test_otherness_grows_with_the_distance_from_the_room_and_is_none_where_that_is_unknown():
-    behind = pixels((100, 100, 100))
-    near, far = (distance(pixels(colour), behind) for colour in ((103, 100, 96), (140, 100, 130)))
-    assert near[0] == pytest.approx(5)
-    assert otherness(near, np.float32([1]))[0] == 0
-    assert otherness(far, np.float32([1]))[0] == 1
-    assert otherness(far, np.float32([0]))[0] == 0

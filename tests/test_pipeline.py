@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nbst_live.capture.synthetic import SyntheticClip
-from nbst_live.errors import SinkError, SourceError
+from nbst_live.errors import MaskError, SinkError, SourceError
 from nbst_live.fakes import FakeBackdrop, FakeMasker, FakeSink, FakeSource
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
@@ -128,6 +128,43 @@ def test_who_does_not_stay_live_is_a_person_to_the_room_and_not_to_the_picture()
     assert (sink.pictures[1][45:, 30:50] == CLIP.frame(1)[45:, 30:50]).all()
 
 
+def test_the_key_corrects_what_is_shown_and_the_plate_learns_mostly_where_both_say_room():
+    left, right = np.zeros((2, 90, 160), np.float32)
+    left[30:, 20:60], right[40:, 110:140] = 1, 1
+
+    class Swapping:
+        """Finds the person on the right instead."""
+
+        def correct(self, alpha, small, room):
+            assert (alpha == left).all()
+            assert room is backdrop.room()
+            return right
+
+    backdrop, sink = FakeBackdrop(BACKDROP), FakeSink()
+    pipeline = Pipeline(FakeMasker(lambda _: left), MatteRefiner(), backdrop, SIZE, key=Swapping())
+    ran(FakeSource(CLIP.frame, frames=12, fps=4), [sink], pipeline)
+    alone = [(seen == left).all() for _, seen in backdrop.seen]
+    both = [(seen == left + right).all() for _, seen in backdrop.seen]
+    assert [k for k, was in enumerate(alone) if was] == [0, 7]
+    assert [k for k, was in enumerate(both) if not was] == [0, 7]
+    assert (sink.pictures[1][:, :60] == BACKDROP[:, :60]).all()
+    assert (sink.pictures[1][45:, 115:135] == CLIP.frame(1)[45:, 115:135]).all()
+
+
+def test_a_key_that_fails_is_a_mask_that_fails():
+    class Failing:
+        def correct(self, alpha, small, room):
+            raise MaskError("failed, as asked")
+
+    sink = FakeSink()
+    pipeline = Pipeline(
+        FakeMasker(lambda _: CLIP.alpha(0)), MatteRefiner(), FakeBackdrop(BACKDROP), SIZE, key=Failing()
+    )
+    ran(FakeSource(CLIP.frame, frames=2), [sink], pipeline)
+    assert pipeline.counts.mask_failures == 2
+    assert all((picture == BACKDROP).all() for picture in sink.pictures)
+
+
 def test_tick_ends_the_run():
     left = iter([True, True, False])
     pipeline = ran(FakeSource(CLIP.frame, frames=12), [FakeSink()], tick=lambda: next(left))
@@ -137,5 +174,5 @@ def test_tick_ends_the_run():
 def test_every_stage_is_timed():
     pipeline = ran(FakeSource(CLIP.frame, frames=5), [FakeSink()])
     summary = pipeline.timer.summary()
-    assert list(summary) == ["mask", "trimap", "backdrop", "matte", "composite", "send", "latency"]
+    assert list(summary) == ["mask", "key", "trimap", "backdrop", "matte", "composite", "send", "latency"]
     assert all(0 <= stage["p50_ms"] <= stage["p95_ms"] for stage in summary.values())

@@ -63,7 +63,7 @@ class Plate:
 
     def add(self, picture: Picture, alpha: Alpha) -> None:
         """Takes what is room in `picture`, by its alpha at any size."""
-        room = self._room(alpha)
+        room = cv2.resize(surely_room(alpha), self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
         contradicts = self._contradictions(picture, room)
         share = cv2.countNonZero(contradicts) / max(1, cv2.countNonZero(room & self.known))
         if share > STIRRED and self._follow(picture, room, share):
@@ -129,12 +129,12 @@ class Plate:
         self._publish()
         return True
 
-    def _room(self, alpha: Alpha) -> Matte:
-        """255 where this frame shows the room for sure, at the plate's size."""
-        reach = 2 * max(1, round(MARGIN * alpha.shape[1])) + 1
-        person = cv2.compare(alpha, SURELY_ROOM, cv2.CMP_GT)
-        near = cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-        return cv2.resize(cv2.bitwise_not(near), self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
+
+def surely_room(alpha: Alpha) -> Matte:
+    """255 where a frame of this alpha shows the room for sure, at alpha's size."""
+    reach = 2 * max(1, round(MARGIN * alpha.shape[1])) + 1
+    person = cv2.compare(alpha, SURELY_ROOM, cv2.CMP_GT)
+    return cv2.bitwise_not(cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))))
 
 
 def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]:

@@ -25,11 +25,6 @@ NOT_ROOM = 900.0
 """Squared distance from the known room from which such a colour is the person's."""
 SOMEBODY = 10.0
 """Slope with which the network's alpha allows that: a shadow on the wall is nobody's."""
-LIKE, OTHER = (7.0, 9.0), (10.0, 30.0)
-"""Distances from the known room: up to which a colour is the room's, but for the camera's noise, and from which it is
-not; between the two of a pair it is so in part."""
-INSIST = 0.8, 0.95
-"""The network's alpha from which it begins to insist on somebody who looks like the room, and insists fully."""
 LOW, HIGH = 0.04, 0.96
 """The ridge never quite reaches 0 and 1: between these alpha is stretched to them."""
 CLEAN = 0.05
@@ -59,30 +54,6 @@ def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind
     somebody = np.minimum(np.minimum(apart * np.float32(1 / NOT_ROOM), network * np.float32(SOMEBODY)), 1)
     alpha += stray * (np.maximum(prior, somebody) - alpha)
     return np.clip((alpha - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
-
-
-def distance(seen: Plane, behind: Plane) -> Plane:
-    """How far the colours `seen` are from the room's, (N,)."""
-    difference = seen - behind
-    return np.sqrt(_dot(difference, difference))
-
-
-def otherness(away: Plane, known: Plane) -> Plane:
-    """How surely a pixel at a distance `away` from the known room is not it, (N,) in [0, 1]; 0 where it is unknown."""
-    return known * np.clip((away - np.float32(OTHER[0])) * np.float32(1 / (OTHER[1] - OTHER[0])), 0, 1)
-
-
-def heed_room(alpha: Plane, away: Plane, network: Plane, known: Plane, inner: Plane) -> None:
-    """Changes alpha (N,) by what the known room says at once.
-
-    What looks like the room is the room, unless the network is certain that it is not. And a mixed colour has the room
-    beside it: `inner` (N,) in [0, 1] says of a pixel how surely it and all that surround it stand still and are not the
-    room, and there alpha is at least that.
-    """
-    like = known * np.clip((np.float32(LIKE[1]) - away) * np.float32(1 / (LIKE[1] - LIKE[0])), 0, 1)
-    most = np.clip((network - np.float32(INSIST[0])) * np.float32(1 / (INSIST[1] - INSIST[0])), 0, 1)
-    alpha -= like * np.maximum(alpha - most, 0)
-    np.maximum(alpha, inner * np.minimum(network * np.float32(SOMEBODY), 1), out=alpha)
 
 
 def solve_colours(seen: Plane, alpha: Plane, person: Plane, behind: Plane) -> Plane:

@@ -9,17 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.mask.edge import distance, heed_room, otherness, solve_alpha, solve_colours
+from nbst_live.mask.edge import solve_alpha, solve_colours
 from nbst_live.mask.pixels import Pixels, Plane
-from nbst_live.mask.steady import HOLD
 from nbst_live.mask.trimap import HIGH, LOW, Trimaps
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
 
 HELD = 0.65
 """How much less than the network's alpha the settled one is held over time: it flickers less by itself."""
-STILL = 0.5
-"""Share of HOLD from which a pixel counts as standing still, so that its motion is no mixture."""
-NEIGHBOURS = np.ones((3, 3), np.uint8)
 LUMA = np.array([0.114, 0.587, 0.299], np.float32) / np.float32(255)
 SOFT = 0.008
 """Reach of the soft border of the known room, as a share of the width."""
@@ -64,18 +60,9 @@ class MatteRefiner:
         known = self._put_room(behind, edge, room, trimap)
         prior = np.clip((slope * (LUMA @ seen) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
         solved = solve_alpha(seen, prior, network, person, behind, known)
-        away = distance(seen, behind)
-        still = np.minimum(hold * np.float32(1 / (STILL * HOLD)), 1)
-        heed_room(solved, away, network, known, still * self._inner(otherness(away, known), edge))
         mixed, levels = self._bounded(solved, edge, trimap, hold)
         seen, person, behind = (colours.take(mixed, axis=1) for colours in (seen, person, behind))
         return Cutout(self._mattes[0], edge.where[mixed], levels, solve_colours(seen, levels, person, behind))
-
-    def _inner(self, other: Plane, edge: Pixels) -> Plane:
-        """The least of a share (N,) in [0, 1] among each pixel and its eight neighbours, where the person's is 1."""
-        matte = self._mattes[0]
-        matte.reshape(-1)[edge.where] = (other * np.float32(255)).astype(np.uint8)
-        return cv2.erode(matte, NEIGHBOURS).reshape(-1).take(edge.where) * np.float32(1 / 255)
 
     def _bounded(self, solved: Plane, edge: Pixels, trimap: Trimap, hold: Plane) -> tuple[npt.NDArray[np.intp], Plane]:
         """Puts alpha (N,) into the matte, within the bounds of what is sure and steadied. Which of the pixels are then

@@ -1,0 +1,106 @@
+"""The difference key that ships, on scenes drawn here."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nbst_live.errors import MaskError
+from nbst_live.mask.key import DifferenceKey
+from nbst_live.models import find
+from nbst_live.stages import Room
+
+SIZE = HEIGHT, WIDTH = 160, 288
+ROWS, COLUMNS = np.indices(SIZE).astype(np.float32)
+
+
+def oval(x: float, y: float, wide: float, high: float) -> NDArray[np.float32]:
+    """Alpha of an oval, soft at its edge."""
+    away = np.hypot((COLUMNS - x) / wide, (ROWS - y) / high)
+    return np.clip((1 - away) * min(wide, high) + 0.5, 0, 1).astype(np.float32)
+
+
+def textured(seed: int) -> NDArray[np.uint8]:
+    chance = np.random.default_rng(seed)
+    coarse = chance.integers(60, 200, (10, 18, 3)).astype(np.uint8)
+    return np.asarray(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+ROOM = textured(1)
+BODY = np.maximum(oval(144, 150, 60, 90), oval(144, 55, 22, 28))
+ARM = oval(215, 100, 34, 9)
+PERSON = np.maximum(BODY, ARM)
+
+
+def before(room: NDArray[np.uint8], alpha: NDArray[np.float32], noise: float = 2.0) -> NDArray[np.uint8]:
+    """A reddish person before a room, with a camera's noise."""
+    mixed = alpha[..., None] * np.array([70, 80, 190]) + (1 - alpha[..., None]) * room
+    return np.clip(mixed + np.random.default_rng(2).normal(0, noise, mixed.shape), 0, 255).astype(np.uint8)
+
+
+def known(picture: NDArray[np.uint8], known: NDArray[np.bool_] | None = None) -> Room:
+    where = np.full(picture.shape[:2], 255, np.uint8) if known is None else np.where(known, 255, 0).astype(np.uint8)
+    return Room(picture, where)
+
+
+def error(alpha: NDArray[np.float32]) -> float:
+    return float(np.abs(alpha - PERSON).mean())
+
+
+@pytest.fixture(scope="module")
+def key() -> DifferenceKey:
+    return DifferenceKey(find("room-key"))
+
+
+def test_while_nothing_is_known_alpha_stays_itself(key: DifferenceKey):
+    picture = before(ROOM, PERSON)
+    assert key.correct(PERSON, picture, None) is PERSON
+    assert key.correct(PERSON, picture, known(ROOM, np.zeros(SIZE, bool))) is PERSON
+
+
+def test_what_the_mask_took_for_somebody_and_the_plate_knows_is_the_room(key: DifferenceKey):
+    wide = np.maximum(PERSON, 0.8 * oval(85, 120, 30, 30))
+    assert error(key.correct(wide, before(ROOM, PERSON), known(ROOM))) < 0.5 * error(wide)
+
+
+def test_an_arm_that_the_mask_missed_is_found(key: DifferenceKey):
+    found = key.correct(BODY, before(ROOM, PERSON), known(ROOM))
+    assert error(found) < 0.6 * error(BODY)
+
+
+def test_a_thing_that_was_put_far_from_everybody_is_nobody(key: DifferenceKey):
+    body = oval(60, 150, 40, 80)
+    picture = before(ROOM, np.maximum(body, oval(250, 60, 18, 18)))
+    assert key.correct(body, picture, known(ROOM))[30:90, 215:].max() < 0.02
+
+
+@pytest.mark.parametrize("other", [textured(5), np.roll(ROOM, 9, axis=1)], ids=["another room", "moved"])
+def test_a_plate_that_is_wrong_elsewhere_is_not_believed(key: DifferenceKey, other: NDArray[np.uint8]):
+    np.testing.assert_allclose(key.correct(BODY, before(ROOM, BODY), known(other)), BODY, atol=1e-6)
+
+
+@pytest.mark.parametrize("gain", [0.75, 1.25])
+def test_the_light_may_change(key: DifferenceKey, gain: float):
+    lit = cv2.convertScaleAbs(before(ROOM, PERSON), alpha=gain)
+    assert error(key.correct(BODY, lit, known(ROOM))) < 0.7 * error(BODY)
+
+
+@pytest.mark.parametrize("size", [(161, 287), (224, 208), (90, 77)])
+def test_any_size_will_do(key: DifferenceKey, size: tuple[int, int]):
+    alpha, picture = cv2.resize(BODY, size[::-1]), cv2.resize(before(ROOM, PERSON), size[::-1])
+    found = key.correct(alpha, picture, known(ROOM))
+    assert found.shape == size
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_a_room_that_has_changed_is_seen_at_once(key: DifferenceKey):
+    picture, partly = before(ROOM, PERSON), COLUMNS < 140
+    first = key.correct(BODY, picture, known(ROOM, partly))
+    second = key.correct(BODY, picture, known(ROOM))
+    assert error(second) < error(first)
+
+
+def test_a_failure_is_a_mask_error(key: DifferenceKey):
+    with pytest.raises(MaskError, match="difference key failed"):
+        key.correct(BODY, ROOM[:80], known(ROOM))
