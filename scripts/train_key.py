@@ -46,7 +46,9 @@ class Batch:
         picture, alpha, plate, known, truth, near = planes.split((3, 1, 3, 1, 1, 1), dim=1)
         difference = picture - plate
         seen = features(picture, alpha / 255, difference, squared(difference), known / 255)
-        return cls(seen.contiguous(memory_format=torch.channels_last), truth / 255, ELSEWHERE + (1 - ELSEWHERE) * near / 255)
+        return cls(
+            seen.contiguous(memory_format=torch.channels_last), truth / 255, ELSEWHERE + (1 - ELSEWHERE) * near / 255
+        )
 
 
 class Samples:

@@ -1,6 +1,5 @@
 import hypothesis.strategies as st
 import numpy as np
-import pytest
 from hypothesis import given
 
 from nbst_live.mask.edge import solve_alpha, solve_colours

@@ -74,6 +74,20 @@ def test_a_thing_that_was_put_far_from_everybody_is_nobody(key: DifferenceKey):
     assert key.correct(body, picture, known(ROOM))[30:90, 215:].max() < 0.02
 
 
+def test_where_somebody_has_left_whom_the_plate_still_holds_is_nobody(key: DifferenceKey):
+    gone = oval(228, 90, 12, 12)
+    found = key.correct(BODY, before(ROOM, BODY), known(before(ROOM, gone)))
+    assert found[70:110, 214:242].max() < 0.02
+    assert float(np.abs(found - BODY).mean()) < 0.01
+
+
+def test_a_face_before_a_wall_of_its_colour_gets_no_hole(key: DifferenceKey):
+    wall = ROOM.copy()
+    wall[40:75, 130:158] = (70, 80, 190)
+    found = key.correct(BODY, before(wall, BODY), known(wall))
+    assert found[45:70, 135:153].min() > 0.9
+
+
 @pytest.mark.parametrize("other", [textured(5), np.roll(ROOM, 9, axis=1)], ids=["another room", "moved"])
 def test_a_plate_that_is_wrong_elsewhere_is_not_believed(key: DifferenceKey, other: NDArray[np.uint8]):
     np.testing.assert_allclose(key.correct(BODY, before(ROOM, BODY), known(other)), BODY, atol=1e-6)

@@ -14,8 +14,12 @@ from nbst_live.stages import Alpha, Picture, Room
 
 SURE = 0.9
 """Alpha of which a network is sure."""
-DOUBTFUL = 0.5
-"""Mean alpha above which a hole is one of doubt."""
+FAINT, SOMEBODY = 0.1, 0.5
+"""Alpha up to which there is nobody, and from which the mask network sees somebody."""
+PATTERN = 6.0
+"""Least spread of the plate's luma, in grey levels, that is a pattern and no wall."""
+RIM = np.ones((5, 5), np.uint8)
+"""Nearer to the edge of somebody than this anything may be taken."""
 STRIDE = 8
 """The network takes pictures whose sides are multiples of it."""
 
@@ -55,7 +59,7 @@ class DifferenceKey:
             (found,) = self._session.run(None, dict(zip(("picture", "alpha", "room"), planes, strict=True)))
         except Exception as error:
             raise MaskError(f"the difference key failed on a frame: {first_line(error)}") from error
-        return _without_doubts(found[0, :height, :width], alpha)
+        return _without_ghosts(_restored(found[0, :height, :width], alpha, small, self._small), alpha)
 
 
 def _shrunk(room: Room, width: int, height: int) -> Picture:
@@ -65,18 +69,37 @@ def _shrunk(room: Room, width: int, height: int) -> Picture:
     return cv2.merge([shrink(room.picture, width, height), cv2.compare(known, 255, cv2.CMP_EQ)])
 
 
-def _without_doubts(found: Alpha, alpha: Alpha) -> Alpha:
-    """What was found, but for half-hearted holes in somebody of whom the mask network is sure, as in a face before a
-    wall of its colour. A gap between neck and hair is found whole-heartedly.
+def _restored(found: Alpha, alpha: Alpha, small: Picture, plate: Picture) -> Alpha:
+    """What was found, but with all that was taken out of somebody of whom the mask network is sure, unless the picture
+    shows the plate's own pattern there. A shirt in the colour of the wall is no gap between an arm and a body.
     """
-    count, labels = cv2.connectedComponents(cv2.compare(found, SURE, cv2.CMP_LT), connectivity=4, ltype=cv2.CV_16U)
-    if count < 3:
+    sure = cv2.compare(alpha, SURE, cv2.CMP_GE)
+    taken = cv2.bitwise_and(cv2.compare(found, SURE, cv2.CMP_LT), cv2.erode(sure, RIM))
+    count, labels = cv2.connectedComponents(taken, connectivity=8, ltype=cv2.CV_16U)
+    if count == 1:
         return found
-    flat = labels.reshape(-1)
-    mean = np.bincount(flat, found.reshape(-1), count) / np.maximum(np.bincount(flat, minlength=count), 1)
-    doubt = mean > DOUBTFUL
-    doubt[labels[alpha < SURE]] = doubt[0] = False
-    return np.where(doubt[labels], alpha, found) if doubt.any() else found
+    at = labels[taken > 0]
+    now, then = (
+        cv2.cvtColor(side[..., :3], cv2.COLOR_BGR2GRAY)[taken > 0].astype(np.float32) for side in (small, plate)
+    )
+    pixels = np.maximum(np.bincount(at, minlength=count), 1)
+    mean, square, apart = (np.bincount(at, v, count) / pixels for v in (then, then * then, np.abs(now - then)))
+    pattern = np.sqrt(np.maximum(square - mean * mean, 0))
+    doubtful = (pattern < PATTERN) | (apart > pattern)
+    doubtful[0] = False
+    given = cv2.bitwise_and(cv2.dilate(doubtful[labels].astype(np.uint8), RIM), sure)
+    return np.where(given > 0, alpha, found)
+
+
+def _without_ghosts(found: Alpha, alpha: Alpha) -> Alpha:
+    """What was found, but for what is faint, and for islands where the mask network sees nobody: there the plate still
+    holds somebody who has left, and the room is what differs.
+    """
+    count, labels = cv2.connectedComponents(cv2.compare(found, FAINT, cv2.CMP_GT), connectivity=8, ltype=cv2.CV_16U)
+    held = np.zeros(count, bool)
+    held[labels[alpha >= SOMEBODY]] = True
+    held[0] = False
+    return np.where(held[labels], found, np.minimum(found, alpha))
 
 
 def _padded(plane: Picture | Alpha) -> Picture | Alpha:
