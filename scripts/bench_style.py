@@ -45,7 +45,7 @@ import matplotlib.pyplot as plt
 
 RATES = (0.01, 0.03, 0.1)
 OUR_STEPS = 200
-WITH_FULL = {"held_layers": STYLE_LAYERS[:3], "hold": 3, "levels": 3, "learning_rate": 0.009, "steps": 240}
+WITH_FULL = {"held_layers": STYLE_LAYERS[:3], "hold": 3, "levels": 3, "learning_rate": 0.009, "steps": 420}
 """Of ours with the full features: the network of the first three style layers takes six times as long as that of the
 others. A tangent followed for three steps wants shorter ones."""
 JUDGEMENTS = 50
