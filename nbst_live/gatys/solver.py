@@ -36,8 +36,9 @@ COARSEST = 128
 SCALE_RATIO = 2**0.5
 WARM_SHARE = 0.1
 """Steps of a refresh, as a share of a first solve's."""
-WARM_RATE = 0.3
-"""Learning rate of a refresh, likewise: at the full rate, the first steps would undo much of what is there."""
+WARM_RATE = 0.5
+"""Learning rate of a refresh, likewise: at the full rate, the first steps would undo much of what is there; at less, it
+follows a change of the light by halves."""
 STEP_SHARE = 0.8
 DECAY = 0.25
 FINAL_RATE = 0.2
