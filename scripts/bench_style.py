@@ -189,7 +189,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=640, help="long side in pixels (default: 640)")
     parser.add_argument("--steps", type=int, default=500, help="of plain Adam and L-BFGS (default: 500)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--refresh-only", action="store_true")
+    parser.add_argument("--refresh-only", action="store_true", help="a cold solve and a refresh alone")
     parser.add_argument("--json", type=Path, metavar="F")
     parser.add_argument("--plot", type=Path, metavar="F.png")
     return parser.parse_args()

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from key_net import clear, lit, squared, trust
-from mask_data import Painter, Sample, relit, streak
+from mask_data import Painter, Sample, relit, streak, thing
 from mask_library import Figure, Image, Library, Matrix, Size, read_library
 
 from nbst_live import models
@@ -132,14 +132,9 @@ class ScenePainter(Painter):
     def _with_thing(self, image: Image) -> Image:
         """With a thing in the room that the plate does not know."""
         rng, shape = self.rng, (image.shape[0], image.shape[1])
-        cover = np.zeros(shape, np.uint8)
         sides = [image.shape[0] * rng.uniform(0.08, 0.5) for _ in range(2)]
         outline = ((rng.uniform(0, image.shape[1]), rng.uniform(0.2, 1) * image.shape[0]), sides, rng.uniform(0, 180))
-        if rng.random() < 0.5:
-            cv2.ellipse(cover, outline, (255,), -1, cv2.LINE_AA)
-        else:
-            cv2.fillConvexPoly(cover, cv2.boxPoints(outline).astype(np.int32), (255,), cv2.LINE_AA)
-        own = cover[..., None].astype(np.float32) / 255
+        own = thing(outline, shape, rounded=rng.random() < 0.5)[..., None].astype(np.float32) / 255
         return np.asarray(relit(self._look(shape), rng, 0.4) * own + image * (1 - own), np.uint8)
 
     def _paste(self, image: Image, alpha: Image, figure: Figure, matrix: Matrix) -> Sample:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 8
+from nbst_live.mask.key import STRIDE
+
 FEATURES = 10
 WIDTHS = 16, 32, 64
 """Channels at strides 2, 4 and 8."""

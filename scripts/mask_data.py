@@ -216,11 +216,7 @@ class Painter:
         k = self.rng.choice(np.flatnonzero(rows > rows.min() + 0.45 * height).tolist())
         size = [height * self.rng.uniform(0.15, 0.6), height * self.rng.uniform(0.15, 0.6)]
         outline = ((float(columns[k]), float(rows[k])), size, self.rng.uniform(0, 180))
-        shape = np.zeros_like(alpha)
-        if self.rng.random() < 0.6:
-            cv2.ellipse(shape, outline, (255,), -1, cv2.LINE_AA)
-        else:
-            cv2.fillConvexPoly(shape, cv2.boxPoints(outline).astype(np.int32), (255,), cv2.LINE_AA)
+        shape = thing(outline, alpha.shape, rounded=self.rng.random() < 0.6)
         look = self._look(shape.shape)
         if self.rng.random() < 0.5:  # one colour, shaded
             shade = cv2.cvtColor(cv2.GaussianBlur(look, (0, 0), 3), cv2.COLOR_BGR2GRAY)[..., None] / np.float32(255)
@@ -250,6 +246,20 @@ class Painter:
     def _grainy(self, image: Image, alpha: Image, strength: float) -> Sample:
         grain = self.noise.standard_normal(image.shape, np.float32) * np.float32(strength)
         return cv2.add(image, grain, dtype=cv2.CV_8U), alpha
+
+
+Outline = tuple[tuple[float, float], list[float], float]
+"""Of a thing: its centre, x and y, its two sides, and its turn in degrees."""
+
+
+def thing(outline: Outline, shape: tuple[int, ...], *, rounded: bool) -> Image:
+    """255 where a thing is, an ellipse or with corners, (h, w) uint8."""
+    cover = np.zeros(shape, np.uint8)
+    if rounded:
+        cv2.ellipse(cover, outline, (255,), -1, cv2.LINE_AA)
+    else:
+        cv2.fillConvexPoly(cover, cv2.boxPoints(outline).astype(np.int32), (255,), cv2.LINE_AA)
+    return cover
 
 
 def split(layer: Image) -> Sample:

@@ -18,10 +18,12 @@ import numpy as np
 import onnx
 import torch
 from key_data import CROPS, Crops
-from key_net import STRIDE, DifferenceKey, KeyNet, features, squared
+from key_net import DifferenceKey, KeyNet, features, squared
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nbst_live.mask.key import STRIDE
 
 ELSEWHERE = 0.3
 """Weight of pixels that are near no edge and no error."""
