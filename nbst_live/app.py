@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 
@@ -26,6 +26,7 @@ from nbst_live.errors import InputError, SinkError, SourceError
 from nbst_live.gatys.settings import SolverSettings, preset
 from nbst_live.mask.ahead import AheadMasker
 from nbst_live.mask.crf import CrfMasker
+from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
@@ -57,12 +58,19 @@ SOLVER_NICENESS = 5
 LIVE_SECONDS = 60.0
 """For which a painting beside the live loop gets finer."""
 MAX_THREADS = 4
-FAST, FINE, KEY = "person-fast", "person-fine", "room-key"
+FAST, FINE, KEY, EDGE = "person-fast", "person-fine", "room-key", "edge-alpha"
 PAINTING = (
     "strength", "style_scale", "keep_colors", "style_weight", "content_weight", "content_layer", "style_layers",
     "layer_weights", "steps", "learning_rate", "features", "seed",
 )  # fmt: skip
 """The settings that are the optimiser's own, by the same names; None leaves it its own value."""
+
+
+class Cutting(NamedTuple):
+    """What makes a person cut out of a mask network's alpha."""
+
+    key: DifferenceKey
+    refiner: MatteRefiner
 
 
 @dataclass(slots=True)
@@ -101,13 +109,14 @@ def open_live(
         # The solver's process loads torch, its slowest part, while the rest is being opened.
         worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
         masker = opened.enter_context(open_live_masker(settings, size))
+        cutting = open_cutting(settings)
         backdrop = RoomBackdrop(
             styles[0], size, solver_settings(settings, beside_live=True), worker,
             cache or BackdropCache(cache_folder()), photo=photo, refresh=settings.refresh,
         )  # fmt: skip
         opened.enter_context(backdrop)
         outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source, live=True)]))
-        pipeline = open_pipeline(settings, masker, backdrop, size)
+        pipeline = open_pipeline(settings, masker, cutting, backdrop, size)
         preview, view = _open_preview(settings, pipeline)
         if view is not None:
             outputs.sinks.append(view)
@@ -214,11 +223,23 @@ def open_still_masker(settings: Settings, size: tuple[int, int]) -> Masker:
     return CrfMasker(masker) if settings.refine == "crf" else masker
 
 
-def open_pipeline(settings: Settings, masker: Masker, backdrop: Backdrop, size: tuple[int, int]) -> Pipeline:
+def open_cutting(settings: Settings) -> Cutting:
+    """What cuts people out, for the frames of one stream. Raises ModelError."""
+    key = DifferenceKey(models.find(KEY), threads=live_threads(settings))
+    return Cutting(key, open_refiner(settings))
+
+
+def open_refiner(settings: Settings, *, over_time: bool = True) -> MatteRefiner:
+    """The person's edge, `over_time` for the frames of one stream. Raises ModelError."""
+    return MatteRefiner(EdgeSolver(models.find(EDGE), threads=live_threads(settings)), over_time=over_time)
+
+
+def open_pipeline(
+    settings: Settings, masker: Masker, cutting: Cutting, backdrop: Backdrop, size: tuple[int, int]
+) -> Pipeline:
     """The way of frames of (width, height) with these stages."""
     people, compositor = People(settings.people), open_compositor(settings, size)
-    key = DifferenceKey(models.find(KEY), threads=live_threads(settings))
-    return Pipeline(masker, MatteRefiner(), backdrop, size, people, compositor, key)
+    return Pipeline(masker, cutting.refiner, backdrop, size, people, compositor, cutting.key)
 
 
 def open_compositor(settings: Settings, size: tuple[int, int]) -> Compositor:

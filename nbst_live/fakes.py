@@ -173,16 +173,18 @@ class FakeMasker(Closable):
 
 class FakeBackdrop(Closable):
     """One picture for ever, and one room; `seen` lists the index of every frame observed and a copy of its alpha,
-    `loads` what it was told to heed.
+    `corrected` of what came with that, `loads` what it was told to heed.
     """
 
     def __init__(self, picture: Picture, room: Room | None = None) -> None:
         self.loads: list[float] = []
         self.seen: list[tuple[int, Alpha | None]] = []
+        self.corrected: list[Alpha | None] = []
         self.closings = 0
         self._picture, self._room = picture, room
 
-    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
+    def observe(self, frame: Frame, alpha: Alpha | None, corrected: Alpha | None = None) -> None:
+        self.corrected.append(None if corrected is None else np.array(corrected))
         self.seen.append((frame.index, None if alpha is None else np.array(alpha)))
 
     def latest(self) -> Picture:

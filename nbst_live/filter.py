@@ -83,7 +83,9 @@ class BackgroundFilter(Closable):
                 self._style, size, self._how, worker, self._cache,
                 photo=self._photo, refresh=self._settings.refresh,
             )  # fmt: skip
-            self._pipeline, self._size = app.open_pipeline(self._settings, masker, self._backdrop, size), size
+            cutting = app.open_cutting(self._settings)
+            self._pipeline = app.open_pipeline(self._settings, masker, cutting, self._backdrop, size)
+            self._size = size
             self._opened = opened.pop_all()
         return self._pipeline
 

@@ -17,10 +17,12 @@ from nbst_live.threads import Worker
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Masked:
-    """A frame, and its alpha and trimap or what kept it from them; `seconds` is what each stage took."""
+    """A frame, and its alpha, that corrected, and its trimap, or what kept it from them; `seconds` is what each stage
+    took.
+    """
 
     frame: Frame
-    found: tuple[Alpha, Trimap] | MaskError
+    found: tuple[Alpha, Alpha, Trimap] | MaskError
     seconds: dict[str, float]
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeVar
 
 from nbst_live.errors import ModelError
 
-Task = Literal["person-mask", "difference-key", "style-features"]
-TASKS: tuple[Task, ...] = ("person-mask", "difference-key", "style-features")
+Task = Literal["person-mask", "difference-key", "edge-alpha", "style-features"]
+TASKS: tuple[Task, ...] = ("person-mask", "difference-key", "edge-alpha", "style-features")
 
 
 @dataclass(frozen=True, slots=True)

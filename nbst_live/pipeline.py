@@ -1,4 +1,4 @@
-"""The way of a frame: mask, trimap, backdrop, matte, composite; and the loop that sends frames down it.
+"""The way of a frame: mask, key, trimap, backdrop, matte, composite; and the loop that sends frames down it.
 
 Privacy: whatever happens on the way, what comes out is a person over a painted backdrop, or the backdrop alone.
 """
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from nbst_live.closing import Closable
 from nbst_live.composite import Compositor
@@ -19,17 +18,13 @@ from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.mask.shrink import shrink
 from nbst_live.masked import Masked, MaskedFrames
-from nbst_live.stages import Alpha, Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
+from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
 from nbst_live.timing import StageTimer
 
 log = logging.getLogger(__name__)
 
 PERSON_SHARE = 0.005
 """Share of the matte above which a frame counts as one with a person."""
-SECOND_THOUGHTS = 0.2, 1.6
-"""For how many seconds of how many the plate learns by the mask network alone: who is found because the plate looks
-otherwise may be the plate's own mistake, which it would keep for ever.
-"""
 
 
 @dataclass(slots=True)
@@ -99,13 +94,7 @@ class Pipeline:
         trimap = self._refiner.trimap(self._people.keep(corrected), small)
         ended = time.perf_counter()
         seconds = {"mask": found - began, "key": compared - found, "trimap": ended - compared}
-        return Masked(frame, (self._to_learn(frame, alpha, corrected), trimap), seconds)
-
-    def _to_learn(self, frame: Frame, alpha: Alpha, corrected: Alpha) -> Alpha:
-        """The alpha that the plate learns by: what was taken from a person because it looks like the plate is somebody
-        to it, and so is, mostly, who was found because they do not.
-        """
-        return alpha if frame.time % SECOND_THOUGHTS[1] < SECOND_THOUGHTS[0] else np.maximum(alpha, corrected)
+        return Masked(frame, (alpha, corrected, trimap), seconds)
 
     def finish(self, masked: Masked) -> Picture:
         """The second half, in full size: from a frame and its trimap to the picture, valid until the next call."""
@@ -115,14 +104,17 @@ class Pipeline:
             self.timer.add(name, seconds)
         if isinstance(masked.found, MaskError):
             return self._backdrop_alone(frame, masked.found)
-        alpha, trimap = masked.found
+        alpha, corrected, trimap = masked.found
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
-            self._backdrop.observe(frame, alpha)
+            self._backdrop.observe(frame, alpha, corrected)
             backdrop = self._backdrop.latest()
-        with stage("matte"):
-            cutout = self._refiner.settle(trimap, frame.picture, self._backdrop.room())
-            self.matte = cutout.matte
+        try:
+            with stage("matte"):
+                cutout = self._refiner.settle(trimap, frame.picture, self._backdrop.room())
+        except MaskError as error:
+            return self._backdrop_alone(frame, error)
+        self.matte = cutout.matte
         self.counts.with_person += bool(cv2.countNonZero(self.matte) > PERSON_SHARE * self.matte.size)
         if self.panic:
             return backdrop

@@ -86,8 +86,8 @@ class Settings:
         "guided",
         choice(*REFINEMENTS),
         "|".join(REFINEMENTS),
-        "what moves the mask of stills and rendered clips to the picture's edges: the guided filter alone, or first "
-        "DeepLab's fully connected CRF, which takes about half a second a picture",
+        "what moves the mask of stills and rendered clips to the picture's edges: guided filter and edge network "
+        "alone, as live, or first DeepLab's fully connected CRF, which takes about half a second a picture",
         "picture",
     )
     latency: str = _setting(

@@ -4,9 +4,9 @@ A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0,
 network's size. A matte is the refined alpha, `(H, W) uint8`, 0..255, at the picture's size. Every docstring of the
 package uses these three words for exactly this.
 
-The way of a frame: Source.read -> Masker.mask -> MatteRefiner.trimap -> Backdrop.observe, latest and room ->
-MatteRefiner.settle -> a Cutout -> Compositor.blend -> Sink.send. Every stage is closed exactly once, in reverse order
-of opening, by whoever opened it (see app.py).
+The way of a frame: Source.read -> Masker.mask -> DifferenceKey.correct -> MatteRefiner.trimap -> Backdrop.observe,
+latest and room -> MatteRefiner.settle -> a Cutout -> Compositor.blend -> Sink.send. Every stage is closed exactly once,
+in reverse order of opening, by whoever opened it (see app.py).
 """
 
 from dataclasses import dataclass
@@ -68,19 +68,23 @@ class Trimap:
     left between them all that settles it.
 
     `small` is the picture at the network's size, (h, w, 3). `person` and `room` are (h, w) uint8, 255 where there is
-    surely the one or the other. The planes are (h, w, 4) float32, sampled together: `fit` holds the guided filter's
-    slope and offset, the share of what was before that is kept, and alpha; `near_person` and `near_room` the mean
-    colours of either side nearby, BGR in 0..255, the fourth of no meaning; `bounds` the least and the most alpha, and
-    the movement since the frame before, x and y in pixels.
+    surely the one or the other. The planes are (h, w, 4) float32, sampled together. `fit` holds the guided filter's
+    slope and offset, the share of what was before that is kept, and alpha; `bounds` the least and the most alpha, and
+    the movement since the frame before, x and y in pixels. The others hold mean colours, BGR in 0..255, and a mean of
+    alpha: of what is surely the one or the other nearby (`near_person` and `near_room`, with alpha's mean of 3x3 and
+    of 7x7 pixels), and of the pixels next to this one, weighted by how much of the one or the other they are
+    (`next_person`, with alpha's mean of 15x15, and `next_room`, with alpha before it was steadied).
     """
 
     small: Picture
     person: Matte
     room: Matte
     fit: npt.NDArray[np.float32]
+    bounds: npt.NDArray[np.float32]
     near_person: npt.NDArray[np.float32]
     near_room: npt.NDArray[np.float32]
-    bounds: npt.NDArray[np.float32]
+    next_person: npt.NDArray[np.float32]
+    next_room: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,8 +156,10 @@ class Masker(Closing, Protocol):
 class Backdrop(Closing, Protocol):
     """What stands behind the person."""
 
-    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
-        """Shows the backdrop a frame and its alpha at mask size (None: unknown), so that it can learn the room."""
+    def observe(self, frame: Frame, alpha: Alpha | None, corrected: Alpha | None = None) -> None:
+        """Shows the backdrop a frame and its alpha at mask size (None: unknown), so that it can learn the room;
+        `corrected` is what the key made of that alpha.
+        """
         ...
 
     def latest(self) -> Picture:

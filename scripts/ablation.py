@@ -21,6 +21,7 @@ from nbst_live.composite import Compositor
 from nbst_live.gatys.features import Features, load_encoder
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.gatys.solver import GatysSolver, Iterate
+from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.memory import keep_freed_memory
@@ -51,7 +52,8 @@ class Easel:
         self.size = (photo.shape[1], photo.shape[0])
         with OnnxMasker(find(model), self.size) as masker:
             self.alpha = masker.mask(photo)
-        self.matte: Matte = MatteRefiner(over_time=False).refine(self.alpha, photo).matte
+        edge = EdgeSolver(find("edge-alpha"))
+        self.matte: Matte = MatteRefiner(edge, over_time=False).refine(self.alpha, photo).matte
         self.hard = np.asarray(cv2.compare(cv2.resize(self.alpha, self.size), 0.5, cv2.CMP_GE), np.uint8)
         self._features: Features = load_encoder(verify(find("style-encoder")))
 

@@ -192,7 +192,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--refresh-only", action="store_true", help="a cold solve and a refresh alone")
     parser.add_argument("--json", type=Path, metavar="F")
     parser.add_argument("--plot", type=Path, metavar="F.png")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.refresh_only and args.plot:
+        parser.error("--plot draws all solves; leave out --refresh-only")
+    return args
 
 
 def solves(bench: Bench, compact: Features, content: Picture, steps: int) -> list[Trace]:

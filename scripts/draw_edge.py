@@ -17,6 +17,7 @@ from skimage import data
 from nbst_live import models
 from nbst_live.composite import Compositor
 from nbst_live.mask.crf import CrfMasker
+from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import cover, open_style, write_picture
@@ -34,7 +35,7 @@ def pasted(photo: Picture, alpha: Alpha, backdrop: Picture) -> npt.NDArray[np.ui
 
 
 def ours(photo: Picture, alpha: Alpha, backdrop: Picture) -> Picture:
-    cutout = MatteRefiner(over_time=False).refine(alpha, photo)
+    cutout = MatteRefiner(EdgeSolver(models.find("edge-alpha")), over_time=False).refine(alpha, photo)
     return Compositor(*photo.shape[1::-1], light_wrap=LIGHT_WRAP).blend(photo, cutout, backdrop)
 
 

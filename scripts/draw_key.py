@@ -16,6 +16,7 @@ from picture_clips import SIZE, Clip, Image, drawn
 
 from nbst_live import models
 from nbst_live.capture.drawn_room import draw_room
+from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.shrink import shrink
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="F.jpg")
     args = parser.parse_args()
     masker, key = OnnxMasker(models.find("person-fast"), SIZE), DifferenceKey(models.find("room-key"))
-    way = Ours(masker, key, cover(open_style("swirl").picture, *SIZE))
+    way = Ours(masker, key, EdgeSolver(models.find("edge-alpha")), cover(open_style("swirl").picture, *SIZE))
     rows = []
     for index, shot in enumerate(Clip(drawn(FIGURE), draw_room(*SIZE), seed=0).shots()):
         room = way.room()

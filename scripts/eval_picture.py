@@ -4,7 +4,9 @@
 
 People of known alpha move before known rooms (picture_clips.py). `naive` cuts our mask at 0.5 and pastes;
 `mediapipe_blur` averages MediaPipe's alpha over time, enlarges and blurs it; `ours` is the product's own way. All stand
-before the same picture of paint, so that no solver runs. The columns, means over the clips:
+before the same picture of paint, so that no solver runs. With --true-mask there is a row `true_mask`: `ours`, but with
+the true alpha, shrunk to the network's size, in place of the network's: what a better mask could give. The columns,
+means over the clips:
 
 - edge_alpha_mae: mean error of alpha within REACH pixels of where the true alpha is neither 0 nor 1;
 - edge_colour_error: there, CIEDE2000 between the picture and the person's true colours over the backdrop;
@@ -31,12 +33,13 @@ from nbst_live import models
 from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.room import EAGER_FRAMES, PLATE_SECONDS
 from nbst_live.closing import Closable
+from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import cover, open_style
 from nbst_live.pipeline import Pipeline
-from nbst_live.stages import Alpha, Frame, Matte, Picture, Room
+from nbst_live.stages import Alpha, Frame, Masker, Matte, Picture, Room
 
 REACH = 4
 WARM_UP = 4
@@ -55,9 +58,10 @@ class Painted(Closable):
         self.plate = Plate(*SIZE)
         self._picture = picture
 
-    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
-        if alpha is not None and (frame.index < EAGER_FRAMES or frame.index % round(PLATE_SECONDS * FPS) == 0):
-            self.plate.add(frame.picture, alpha)
+    def observe(self, frame: Frame, alpha: Alpha | None, corrected: Alpha | None = None) -> None:
+        due = frame.index < EAGER_FRAMES or frame.index % round(PLATE_SECONDS * FPS) == 0
+        if due and alpha is not None and corrected is not None:
+            self.plate.learn(frame.picture, alpha, corrected)
 
     def latest(self) -> Picture:
         return self._picture
@@ -72,12 +76,28 @@ class Painted(Closable):
         """Nothing to close."""
 
 
+class TrueMask(Closable):
+    """Says of each frame of a clip, in their order, what is true."""
+
+    provider = "none"
+
+    def __init__(self, shots: list[Shot], size: tuple[int, int]) -> None:
+        self.size, self._alphas = size, (shot.alpha for shot in shots)
+
+    def mask(self, picture: Picture) -> Alpha:
+        assert picture.shape[1::-1] == self.size
+        return np.asarray(cv2.resize(next(self._alphas), self.size, interpolation=cv2.INTER_AREA), np.float32)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 class Ours:
     """The product's own stages in their own order."""
 
-    def __init__(self, masker: OnnxMasker, key: DifferenceKey, backdrop: Picture) -> None:
+    def __init__(self, masker: Masker, key: DifferenceKey, edge: EdgeSolver, backdrop: Picture) -> None:
         self._backdrop = Painted(backdrop)
-        self._way = Pipeline(masker, MatteRefiner(), self._backdrop, SIZE, key=key)
+        self._way = Pipeline(masker, MatteRefiner(edge), self._backdrop, SIZE, key=key)
         self._index = 0
 
     def step(self, picture: Image) -> tuple[Image, Plane]:
@@ -228,6 +248,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="F", help="write the figures to this file too")
     parser.add_argument("--mask-model", default="person-fast", metavar="NAME", help="our mask (default: person-fast)")
     parser.add_argument("--sheet", type=Path, metavar="F.png", help="write each method's pictures side by side")
+    parser.add_argument("--true-mask", action="store_true", help="add a row: ours, with the true alpha as mask")
     parser.add_argument("--each", action="store_true", help="print every clip's figures too")
     return parser.parse_args()
 
@@ -238,18 +259,21 @@ def main() -> None:
     clips = read_clips(args.persons, args.rooms)
     backdrop = cover(open_style("swirl").picture, *SIZE)
     ours, key = OnnxMasker(models.find(args.mask_model), SIZE), DifferenceKey(models.find("room-key"))
+    edge_solver = EdgeSolver(models.find("edge-alpha"))
     peer = OnnxMasker(models.custom(args.peer), SIZE)
-    methods: dict[str, Callable[[], Method]] = {
-        "naive": lambda: Common(ours, backdrop, cut=True),
-        "mediapipe_blur": lambda: Common(peer, backdrop, cut=False),
-        "ours": lambda: Ours(ours, key, backdrop),
+    methods: dict[str, Callable[[list[Shot]], Method]] = {
+        "naive": lambda _: Common(ours, backdrop, cut=True),
+        "mediapipe_blur": lambda _: Common(peer, backdrop, cut=False),
+        "ours": lambda _: Ours(ours, key, edge_solver, backdrop),
     }
+    if args.true_mask:
+        methods["true_mask"] = lambda shots: Ours(TrueMask(shots, ours.size), key, edge_solver, backdrop)
     found: dict[str, list[Figures]] = {name: [] for name in methods}
     sheet: list[Image] = []
     for clip in clips:
         shots = list(clip.shots())
         for name, make in methods.items():
-            found[name].append(judge(shots, clip.room, make(), backdrop, sheet))
+            found[name].append(judge(shots, clip.room, make(shots), backdrop, sheet))
         if args.each:
             print(f"{clip.name}\n{table({name: rows[-1] for name, rows in found.items()})}")
     rows = {name: mean(each) for name, each in found.items()}

@@ -1,13 +1,14 @@
-"""Measures what moves a mask to the picture's edges: the guided filter's chain and DeepLab's fully connected CRF.
+"""Measures what moves a mask to the picture's edges: the guided filter, the product's edge, DeepLab's connected CRF.
 
     python scripts/eval_refine.py --persons DIR [--photos N] [--mask-model NAME] [--out docs/refine.md]
 
 On held-out photos (the `val` split), N of each set, spread over it, at their own size:
 
 - network: the network's alpha, enlarged;
-- guided: the product's own way without a known room (matte.py: guided filter, then the compositing equation);
+- guided filter: fitted at the network's size and applied to the photo (guided.py);
+- edge: the product's own way without a known room (matte.py), what `--refine guided` gives;
 - crf: the network's alpha after mean field (crf.py), enlarged;
-- crf + guided: `--refine crf`, mean field and then the product's own way.
+- crf + edge: `--refine crf`, mean field and then the product's own way.
 
 `edge error` is the mean error of alpha within REACH of the diagonal of where the true alpha passes 0.5, `boundary F` as
 in eval_mask.py, `milliseconds` the median of one picture without the network's own time.
@@ -18,6 +19,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -27,6 +29,8 @@ from mask_scores import Alpha, boundary_f, iou
 
 from nbst_live import models
 from nbst_live.mask.crf import mean_field
+from nbst_live.mask.edge import EdgeSolver
+from nbst_live.mask.guided import linear_model
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.shrink import shrink
@@ -34,7 +38,7 @@ from nbst_live.mask.shrink import shrink
 REACH = 0.01
 SETS = ("portrait", "fashion")
 COLUMNS = ("edge error", "boundary F", "IoU", "milliseconds")
-HEAD = """# Guided filter and CRF
+HEAD = """# Guided filter, edge and CRF
 
 Written by `scripts/eval_refine.py`, whose docstring says what the rows and columns are. The guided filter's radius was
 chosen on photos of the same `val` split."""
@@ -47,7 +51,20 @@ def enlarged(alpha: Alpha, photo: Image) -> Alpha:
 
 
 def guided(alpha: Alpha, photo: Image) -> Alpha:
-    return np.asarray(MatteRefiner(over_time=False).refine(alpha, photo).matte / np.float32(255), np.float32)
+    guides = (shrink(photo, alpha.shape[1], alpha.shape[0]), photo)
+    small, luma = (cv2.cvtColor(side, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255) for side in guides)
+    slope, offset = (enlarged(plane, photo) for plane in linear_model(small, alpha))
+    return np.asarray(np.clip(slope * luma + offset, 0, 1), np.float32)
+
+
+@cache
+def solver() -> EdgeSolver:
+    return EdgeSolver(models.find("edge-alpha"))
+
+
+def edge(alpha: Alpha, photo: Image) -> Alpha:
+    refiner = MatteRefiner(solver(), over_time=False)
+    return np.asarray(refiner.refine(alpha, photo).matte / np.float32(255), np.float32)
 
 
 def crf(alpha: Alpha, photo: Image) -> Alpha:
@@ -56,9 +73,10 @@ def crf(alpha: Alpha, photo: Image) -> Alpha:
 
 WAYS: dict[str, Way] = {
     "network": enlarged,
-    "guided": guided,
+    "guided filter": guided,
+    "edge": edge,
     "crf": lambda alpha, photo: enlarged(crf(alpha, photo), photo),
-    "crf + guided": lambda alpha, photo: guided(crf(alpha, photo), photo),
+    "crf + edge": lambda alpha, photo: edge(crf(alpha, photo), photo),
 }
 
 

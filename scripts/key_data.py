@@ -33,7 +33,9 @@ LARGER = 2
 """Frames are drawn so many times larger than the network sees them, as a camera's are."""
 LOOK, FLICKER, SWING = 0.15, 0.02, 0.1
 """Spread of the camera's gain and gamma from scene to scene; of the light from frame to frame, mostly and at times."""
-CHANNELS = 10
+PLANES = {"picture": 3, "alpha": 1, "plate": 3, "known": 1, "truth": 1, "near": 1}
+"""What a scene's planes are, in their order, and how many channels each has."""
+CHANNELS = sum(PLANES.values())
 CROPS, CROP = 3, (96, 160)
 EDGE, WRONG = (10, 245), 30
 """Levels of true alpha between which there is an edge, and difference from it by which the mask network errs."""
@@ -57,8 +59,8 @@ class Scene:
     truth: Image
 
     def planes(self) -> Image | None:
-        """Picture, alpha, the plate in the picture's light, known, truth, and 255 near an edge or an error: (h, w,
-        CHANNELS). None where the plate would not be believed.
+        """PLANES, (h, w, CHANNELS): the plate in the picture's light, and `near`, 255 near an edge or an error. None
+        where the plate would not be believed.
         """
         picture, plate = (torch.from_numpy(side).permute(2, 0, 1)[None].float() for side in (self.picture, self.plate))
         alpha, known = (torch.from_numpy(side)[None, None].float() / 255 for side in (self.alpha, self.known))
@@ -215,7 +217,8 @@ class _Learnt:
 
 def pieces(planes: Image, chance: np.random.Generator) -> Crops:
     """CROPS pieces of a scene, all but the last from an edge or an error, if there are any."""
-    alpha, truth = planes[..., 3], planes[..., 8]
+    of = dict(zip(PLANES, np.split(planes, np.cumsum(list(PLANES.values()))[:-1], axis=2), strict=True))
+    alpha, truth = of["alpha"][..., 0], of["truth"][..., 0]
     rows, columns = np.nonzero((cv2.absdiff(alpha, truth) > WRONG) | ((truth > EDGE[0]) & (truth < EDGE[1])))
     spare = np.array(alpha.shape) - CROP
     cut = np.empty((CROPS, *CROP, CHANNELS), np.uint8)

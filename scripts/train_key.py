@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from key_data import CROPS, Crops
+from key_data import CROPS, PLANES, Crops
 from key_net import DifferenceKey, KeyNet, features, squared
 from torch import Tensor, nn
 from torch.nn import functional
@@ -45,7 +45,7 @@ class Batch:
     def of(cls, crops: Crops) -> "Batch":
         """Of crops (N, h, w, CHANNELS)."""
         planes = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float()
-        picture, alpha, plate, known, truth, near = planes.split((3, 1, 3, 1, 1, 1), dim=1)
+        picture, alpha, plate, known, truth, near = planes.split(list(PLANES.values()), dim=1)
         difference = picture - plate
         seen = features(picture, alpha / 255, difference, squared(difference), known / 255)
         return cls(

@@ -1,51 +1,76 @@
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import given
 
-from nbst_live.mask.edge import solve_alpha, solve_colours
-from nbst_live.mask.trimap import local_means
+from nbst_live.errors import MaskError
+from nbst_live.mask.edge import ROWS, EdgeSolver, Samples, solve_colours
+from nbst_live.mask.trimap import local_means, weighted_means
+from nbst_live.models import find
 
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
+SHARES = st.floats(0, 1, width=32)
+EDGE = EdgeSolver(find("edge-alpha"))
 
 
 def pixels(*colours) -> np.ndarray:
     return np.array(colours, np.float32).T
 
 
-@given(COLOURS, COLOURS, COLOURS, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.booleans())
-def test_any_colours_give_an_alpha_and_a_colour(seen, person, behind, prior, network, alpha, known):
-    one = np.float32([1])
-    found = solve_alpha(pixels(seen), one * prior, one * network, pixels(person), pixels(behind), one * known)
-    colours = solve_colours(pixels(seen), one * alpha, pixels(person), pixels(behind))
+def one_pixel(seen, person, behind, alpha: float, known: float = 1.0, around=None) -> Samples:
+    """A pixel in the middle of an edge, of which nothing was known the frame before; `around` is the picture beside it,
+    everywhere itself if left out.
+    """
+    share = np.float32([[alpha]])
+    person, behind = (np.vstack([pixels(side), share]) for side in (person, behind))
+    beside = [seen] * 4 if around is None else around
+    return Samples(
+        picture=np.vstack([pixels(colour) for colour in (seen, *beside)]),
+        fit=np.float32([[0], [0.04 + 0.92 * alpha], [0], [alpha]]), bounds=np.float32([[0], [1], [0], [0]]),
+        near_person=person, behind=behind, next_person=person, next_room=behind,
+        known=np.float32([[known]]), before=np.float32([[0]]),
+    )  # fmt: skip
+
+
+@given(COLOURS, COLOURS, COLOURS, SHARES, SHARES, SHARES)
+def test_any_colours_give_an_alpha_and_a_colour(seen, person, behind, alpha, known, true):
+    found = EDGE.solve(one_pixel(seen, person, behind, alpha, known))
+    colours = solve_colours(pixels(seen), np.float32([true]), pixels(person), pixels(behind))
+    assert found.shape == (1,)
     assert 0 <= found[0] <= 1
     assert 0 <= colours.min() <= colours.max() <= 255
     assert found.dtype == colours.dtype == np.float32
 
 
-@given(st.floats(0.05, 0.95))
-def test_a_mix_of_two_contrasting_colours_gives_its_alpha_back_whatever_the_prior(alpha):
-    person, behind = pixels((30, 40, 60)), pixels((200, 190, 180))
-    seen = (alpha * person + (1 - alpha) * behind).astype(np.float32)
-    half = np.float32([0.5])
-    found = solve_alpha(seen, half, half, person, behind, np.float32([1]))
-    assert abs(float(found[0]) - alpha) < 0.05
+@given(st.floats(0.0, 1.0))
+def test_before_a_known_room_a_mix_of_two_contrasting_colours_tells_its_alpha(alpha):
+    """Up to half a pixel of an edge that runs there."""
+    person, behind = np.array((30, 40, 60)), np.array((200, 190, 180))
+    mixes = [
+        np.clip(share, 0, 1) * person + (1 - np.clip(share, 0, 1)) * behind
+        for share in (alpha, alpha, alpha, alpha - 1, alpha + 1)
+    ]
+    found = EDGE.solve(one_pixel(mixes[0], person, behind, 0.5, around=mixes[1:]))
+    assert abs(float(found[0]) - alpha) < 0.3
 
 
-def test_without_contrast_the_guided_filter_decides():
-    grey = pixels((100, 100, 100))
-    for prior in (0.0, 0.5, 1.0):
-        found = solve_alpha(grey, np.float32([prior]), np.float32([prior]), grey, grey, np.float32([1]))
-        assert abs(float(found[0]) - prior) < 0.05
+def test_where_no_colour_tells_the_mask_decides():
+    grey = (100, 100, 100)
+    found = [float(EDGE.solve(one_pixel(grey, grey, grey, alpha))[0]) for alpha in (0.02, 0.5, 0.98)]
+    assert found[0] < 0.2
+    assert found[2] > 0.8
+    assert found == sorted(found)
 
 
-def test_what_is_neither_is_the_persons_but_only_where_the_network_sees_somebody():
-    person, behind, red = pixels((200, 200, 200)), pixels((90, 90, 90)), pixels((20, 20, 240))
-    prior = np.float32([0.3])
-    near, far = (
-        solve_alpha(red, prior, np.float32([network]), person, behind, np.float32([1])) for network in (0.4, 0.0)
-    )
-    assert near[0] > 0.85
-    assert far[0] < 0.6
+def test_no_pixels_give_none():
+    nothing = Samples(**{name: np.zeros((rows, 0), np.float32) for name, rows in ROWS.items()})
+    assert EDGE.solve(nothing).shape == (0,)
+
+
+def test_a_failure_is_a_mask_error():
+    wrong = Samples(**{name: np.zeros((rows + 1, 3), np.float32) for name, rows in ROWS.items()})
+    with pytest.raises(MaskError, match="edge could not be settled"):
+        EDGE.solve(wrong)
 
 
 @given(st.floats(0.3, 1))
@@ -63,3 +88,13 @@ def test_local_means_are_those_of_the_sure_side_alone():
     sure[:, :35] = 255
     found = local_means(small, sure)[:, :44, :3]
     assert np.abs(found - (10, 20, 30)).max() < 1
+
+
+def test_weighted_means_are_those_of_the_pixels_that_are_it():
+    small = np.zeros((20, 30, 3), np.uint8)
+    small[:, :15], small[:, 15:] = (10, 20, 30), (200, 210, 220)
+    alpha = np.zeros((20, 30), np.float32)
+    alpha[:, :15] = 1
+    found = np.dstack(weighted_means(small, alpha))
+    assert np.abs(found[:, :15] - (10, 20, 30)).max() < 1
+    assert np.abs(found[:, 15] - (10, 20, 30)).max() < 1

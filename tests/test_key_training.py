@@ -69,12 +69,17 @@ def test_pieces_are_cut_from_edges(scenes):
     assert of_pieces > of_all > 0
 
 
-def test_an_untrained_network_leaves_alpha_as_it_is():
+def test_an_untrained_network_leaves_alpha_as_it_is_and_a_trained_one_need_not():
     alpha = torch.rand(1, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
+    alpha[..., WIDTH // 2 :] = 0
     picture = torch.full((1, HEIGHT, WIDTH, 3), 90, dtype=torch.uint8)
     room = torch.full((1, HEIGHT, WIDTH, 4), 90, dtype=torch.uint8)
-    found = DifferenceKey(KeyNet())(picture, alpha, room)
-    torch.testing.assert_close(found, alpha, atol=4e-3, rtol=0)
+    room[..., 3] = 255
+    net = KeyNet()
+    torch.testing.assert_close(DifferenceKey(net)(picture, alpha, room), alpha, atol=4e-3, rtol=0)
+    torch.nn.init.constant_(net.out.bias, 3.0)
+    with torch.no_grad():
+        assert float((DifferenceKey(net)(picture, alpha, room) - alpha).abs().max()) > 0.1
 
 
 def test_the_light_is_measured_where_nobody_is_and_a_wrong_plate_is_not_trusted():

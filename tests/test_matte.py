@@ -2,11 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
+from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.steady import HOLD, Steadiness
+from nbst_live.models import find
 from nbst_live.stages import Room
 
 WIDTH, HEIGHT = 640, 360
+EDGE = EdgeSolver(find("edge-alpha"))
 
 
 def scene(x: int) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +29,7 @@ def network_alpha(alpha: np.ndarray) -> np.ndarray:
 def test_it_follows_the_frames_edge_better_than_enlarging_does():
     picture, truth = scene(300)
     alpha = network_alpha(truth)
-    refined = MatteRefiner(over_time=False).refine(alpha, picture).matte / 255
+    refined = MatteRefiner(EDGE, over_time=False).refine(alpha, picture).matte / 255
     enlarged = cv2.resize(alpha, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     assert np.abs(refined - truth).mean() < 0.5 * np.abs(enlarged - truth).mean()
 
@@ -34,7 +37,7 @@ def test_it_follows_the_frames_edge_better_than_enlarging_does():
 def test_sure_person_is_255_and_sure_room_is_0_whatever_their_texture(rng):
     picture, truth = scene(300)
     noisy = np.clip(picture + rng.normal(0, 25, picture.shape), 0, 255).astype(np.uint8)
-    matte = MatteRefiner(over_time=False).refine(network_alpha(truth), noisy).matte
+    matte = MatteRefiner(EDGE, over_time=False).refine(network_alpha(truth), noisy).matte
     inside = cv2.erode(truth, np.ones((61, 61))) == 1
     outside = cv2.dilate(truth, np.ones((61, 61))) == 0
     assert (matte[inside] == 255).all()
@@ -44,7 +47,7 @@ def test_sure_person_is_255_and_sure_room_is_0_whatever_their_texture(rng):
 def test_where_nothing_moves_flicker_of_the_mask_is_damped(rng):
     picture, truth = scene(300)
     alpha = network_alpha(truth)
-    steady, raw = MatteRefiner(), MatteRefiner(over_time=False)
+    steady, raw = MatteRefiner(EDGE), MatteRefiner(EDGE, over_time=False)
     mattes = [], []
     for _ in range(12):
         shaken = np.clip(alpha + rng.normal(0, 0.1, alpha.shape), 0, 1).astype(np.float32)
@@ -55,29 +58,29 @@ def test_where_nothing_moves_flicker_of_the_mask_is_damped(rng):
 
 
 def test_where_the_person_moves_nothing_lags():
-    refiner = MatteRefiner()
+    refiner = MatteRefiner(EDGE)
     for x in range(200, 440, 20):
         picture, truth = scene(x)
         matte = refiner.refine(network_alpha(truth), picture).matte
-    alone = MatteRefiner(over_time=False).refine(network_alpha(truth), picture).matte
+    alone = MatteRefiner(EDGE, over_time=False).refine(network_alpha(truth), picture).matte
     assert np.abs(matte.astype(int) - alone).mean() < 0.5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (360, 640)])
 def test_any_size_gives_a_matte_of_the_pictures_size(size):
     picture = np.full((*size, 3), 90, np.uint8)
-    matte = MatteRefiner().refine(np.full((90, 160), 0.5, np.float32), picture).matte
+    matte = MatteRefiner(EDGE).refine(np.full((90, 160), 0.5, np.float32), picture).matte
     assert matte.shape == size
     assert matte.dtype == np.uint8
 
 
 def test_a_new_size_starts_anew():
-    refiner = MatteRefiner()
+    refiner = MatteRefiner(EDGE)
     picture, truth = scene(300)
     alpha = network_alpha(truth)
     refiner.refine(alpha, cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     afterwards = refiner.refine(alpha, picture).matte
-    alone = MatteRefiner(over_time=False).refine(alpha, picture).matte
+    alone = MatteRefiner(EDGE, over_time=False).refine(alpha, picture).matte
     assert np.abs(afterwards.astype(int) - alone).mean() < 0.5
 
 
@@ -86,7 +89,7 @@ def test_a_known_room_makes_the_edge_truer():
     empty = Room(np.full_like(picture, 60), np.full(picture.shape[:2], 255, np.uint8))
     shifted = np.roll(network_alpha(truth), 2, axis=1)
     errors = [
-        np.abs(MatteRefiner(over_time=False).refine(shifted, picture, room).matte / 255 - truth).mean()
+        np.abs(MatteRefiner(EDGE, over_time=False).refine(shifted, picture, room).matte / 255 - truth).mean()
         for room in (None, empty)
     ]
     assert errors[1] < 0.7 * errors[0]
@@ -97,14 +100,14 @@ def test_the_known_room_counts_in_the_light_of_the_frame():
     dark = Room(np.full_like(picture, 40), np.full(picture.shape[:2], 255, np.uint8))
     bright = Room(np.full_like(picture, 60), np.full(picture.shape[:2], 255, np.uint8))
     mattes = [
-        MatteRefiner(over_time=False).refine(network_alpha(truth), picture, room).matte for room in (dark, bright)
+        MatteRefiner(EDGE, over_time=False).refine(network_alpha(truth), picture, room).matte for room in (dark, bright)
     ]
     assert np.abs(mattes[0].astype(int) - mattes[1]).mean() < 0.2
 
 
 def test_the_cutout_lists_all_mixed_pixels_of_its_matte_with_their_alpha_and_colours():
     picture, truth = scene(300)
-    cutout = MatteRefiner().refine(network_alpha(truth), picture)
+    cutout = MatteRefiner(EDGE).refine(network_alpha(truth), picture)
     levels = cutout.matte.reshape(-1)
     assert len(cutout.mixed) > 500
     assert (cutout.mixed == np.flatnonzero((levels > 0) & (levels < 255))).all()
@@ -132,3 +135,11 @@ def test_what_was_known_moves_along_with_the_picture(rng):
     assert keep[35:55, 60:85].min() > 0.5
     assert moved[35:55, 54:91].min() > 0.5
     assert moved[35:55, 45:50].max() < 0.2
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_without_an_edge_there_is_none_to_settle(level):
+    picture = np.full((90, 160, 3), 90, np.uint8)
+    cutout = MatteRefiner(EDGE).refine(np.full((45, 80), level, np.float32), picture)
+    assert (cutout.matte == 255 * level).all()
+    assert cutout.mixed.size == 0

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nbst_live.backdrop.plate import Plate, fill
+from nbst_live.backdrop.plate import ALONE, Plate, fill
 from nbst_live.capture.synthetic import SyntheticClip
 
 WIDTH, HEIGHT = 320, 180
@@ -53,6 +53,17 @@ def test_what_was_never_seen_is_filled_from_around_and_what_was_seen_stays():
     assert np.abs(filled.astype(int) - picture)[far].max() <= 2
     assert np.abs(filled.astype(int) - picture)[known == 0].mean() < 30
     assert filled[known == 0].min() > 30
+
+
+def test_it_learns_where_mask_and_key_both_see_room_and_at_times_by_the_mask_alone():
+    left, right = np.zeros((2, 72, 128), np.float32)
+    left[:, :40], right[:, 88:] = 1, 1
+    plate, known = Plate(WIDTH, HEIGHT), []
+    for _ in range(ALONE):
+        plate.learn(np.full((HEIGHT, WIDTH, 3), 50, np.uint8), left, right)
+        known.append((bool(plate.known[:, :80].any()), bool(plate.known[:, 240:].any())))
+    assert known[:-1] == [(False, False)] * (ALONE - 1)
+    assert known[-1] == (False, True)
 
 
 def test_nothing_known_gives_grey():

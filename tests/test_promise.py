@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from nbst_live import models
 from nbst_live.backdrop.privacy import RAW_LEVELS, RAW_SHARE
@@ -19,6 +20,8 @@ from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import MaskError
 from nbst_live.fakes import FakeSource
 from nbst_live.gatys.settings import SolverSettings
+from nbst_live.mask.edge import EdgeSolver
+from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import open_style
@@ -26,6 +29,7 @@ from nbst_live.pipeline import Outputs, Pipeline, run
 from nbst_live.sinks.null import NullSink
 
 SIZE = (640, 360)
+EDGE = EdgeSolver(models.find("edge-alpha"))
 FRAMES = 100
 CLIP = SyntheticClip(*SIZE, FRAMES)
 
@@ -46,14 +50,15 @@ class FailingMasker(OnnxMasker):
 class Witness(NullSink):
     """Counts raw-room frames among those that it is sent, against the true alpha of the frame under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, clip=CLIP.frame) -> None:
         super().__init__()
+        self._clip = clip
         self.raw: list[tuple[int, float]] = []
 
     def send(self, picture, time):
         super().send(picture, time)
         index = round(time * 30) % FRAMES
-        near = np.abs(picture.astype(np.int16) - CLIP.frame(index)).max(axis=2) <= RAW_LEVELS
+        near = np.abs(picture.astype(np.int16) - self._clip(index)).max(axis=2) <= RAW_LEVELS
         share = near[CLIP.alpha(index) == 0].mean()
         if share > RAW_SHARE:
             self.raw.append((index, round(float(share), 4)))
@@ -65,9 +70,21 @@ def wait_until(true) -> None:
         time.sleep(0.05)
 
 
-def watch(*, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_painting=True) -> tuple[Witness, Pipeline]:
+def opens_a_door(index: int) -> NDArray[np.uint8]:
+    """The clip's frame, with something dark right beside the person from the 50th on."""
+    picture = CLIP.frame(index).copy()
+    if index >= 50:
+        picture[120:300, 330:450] = (30, 35, 60)
+        alpha = CLIP.alpha(index)[..., None]
+        picture = (alpha * CLIP.frame(index) + (1 - alpha) * picture).astype(np.uint8)
+    return picture
+
+
+def watch(
+    *, clip=CLIP.frame, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_painting=True
+) -> tuple[Witness, Pipeline]:
     """The live way of 100 frames, the real mask and solver in it."""
-    witness = Witness()
+    witness = Witness(clip)
     settings = SolverSettings(steps=20, size=160, threads=1, strength=strength)
     with (
         SolverWorker(160, 90, niceness=0) as worker,
@@ -75,7 +92,8 @@ def watch(*, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_pai
         RoomBackdrop(open_style("swirl"), SIZE, settings, worker, refresh=2.0) as backdrop,
     ):
         masker.fails, masker.calls = fails, 0
-        way = Pipeline(masker, MatteRefiner(), backdrop, SIZE)
+        key = DifferenceKey(models.find("room-key"))
+        way = Pipeline(masker, MatteRefiner(EDGE), backdrop, SIZE, key=key)
 
         def tick() -> bool:
             if witness.taken == kill_at:
@@ -84,7 +102,7 @@ def watch(*, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_pai
                 wait_until(lambda: backdrop.latest() is not None and backdrop.painted_at is not None)
             return True
 
-        source = FakeSource(CLIP.frame, frames=FRAMES, stalls=stalls, live=bool(stalls))
+        source = FakeSource(clip, frames=FRAMES, stalls=stalls, live=bool(stalls))
         run(source, way, Outputs([witness]), lambda: tick() and way.counts.frames_out < FRAMES)
         if wait_for_painting:
             assert backdrop.painted_at is not None, backdrop.state
@@ -94,6 +112,12 @@ def watch(*, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_pai
 @pytest.mark.parametrize("strength", [0.6, 0.05])
 def test_the_first_100_frames_show_the_room_painted_or_not_at_all(strength):
     witness, way = watch(strength=strength)
+    assert witness.raw == []
+    assert way.counts.with_person == FRAMES
+
+
+def test_what_changes_right_beside_the_person_is_not_shown():
+    witness, way = watch(clip=opens_a_door)
     assert witness.raw == []
     assert way.counts.with_person == FRAMES
 

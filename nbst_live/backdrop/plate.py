@@ -25,6 +25,9 @@ SETTLED, SURE = 4, 8
 DOUBT = 2
 """Confidence that a contradiction costs; with none left the pixel is taken anew. A person whom the mask misses for a
 moment leaves no trace, a thing that was moved is soon taken over."""
+ALONE = 8
+"""Each so many-th look is by the mask network alone: who is found because the plate looks otherwise may be the plate's
+own mistake, which it would keep for ever."""
 STIRRED = 0.02
 """Share of the room that contradicts what is known from which it is looked whether the camera was moved: a slow pan
 contradicts along the room's edges alone."""
@@ -51,7 +54,7 @@ class Plate:
 
     def __init__(self, width: int, height: int) -> None:
         self.known = np.zeros((height, width), np.uint8)
-        self.upsets = 0
+        self.upsets = self._looks = 0
         self._mean = np.zeros((height, width, 3), np.float32)
         self._confidence = np.zeros((height, width), np.uint8)
         self._seen = Room(np.zeros((height, width, 3), np.uint8), self.known.copy())
@@ -60,6 +63,14 @@ class Plate:
     def coverage(self) -> float:
         """Share of the picture in which the room has been seen, in [0, 1]."""
         return cv2.countNonZero(self.known) / self.known.size
+
+    def learn(self, picture: Picture, alpha: Alpha, corrected: Alpha) -> None:
+        """Takes what is room by the mask network's alpha and, mostly, by what the key (mask/key.py) made of it: what
+        that took from a person because it looks like the plate is somebody to it, and so is who was found because they
+        do not.
+        """
+        self._looks += 1
+        self.add(picture, np.maximum(alpha, corrected) if self._looks % ALONE else alpha)
 
     def add(self, picture: Picture, alpha: Alpha) -> None:
         """Takes what is room in `picture`, by its alpha at any size."""

@@ -59,8 +59,8 @@ class RoomBackdrop(Closable):
     """Gathers the plate, has it painted, and shows only what is measurably painted.
 
     `size` is the frames' (width, height). `photo`, when given, is painted instead of the room. `latest` needs an
-    `observe` before it. `painted_at` is the `time.monotonic()` of the first painted picture. For one thread; nothing
-    here waits for the solver. A finished painting is written to the cache on the spot.
+    `observe` before it. `painted_at` is the `time.monotonic()` of the first painted picture. For one thread, but `room`
+    for any; nothing here waits for the solver. A finished painting is written to the cache on the spot.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class RoomBackdrop(Closable):
         self.state.trouble = ""
         self._want(0.0)
 
-    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
+    def observe(self, frame: Frame, alpha: Alpha | None, corrected: Alpha | None = None) -> None:
         """Learns the room from a frame; the first one also makes sure that the style picture nowhere is the room."""
         if self._screen is None:
             first = privacy.repel(cover(self.style.picture, *self._size), frame.picture)
@@ -118,7 +118,7 @@ class RoomBackdrop(Closable):
             return
         self._observed += 1
         if self._observed <= EAGER_FRAMES or frame.time - self._added >= PLATE_SECONDS:
-            self._plate.add(frame.picture, alpha)
+            self._plate.learn(frame.picture, alpha, alpha if corrected is None else corrected)
             self._added = frame.time
             self._heed_upsets()
         if self._due(time.monotonic()):

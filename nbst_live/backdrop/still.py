@@ -30,7 +30,7 @@ class StillBackdrop(Closable):
     def __init__(self, picture: Picture, room: Room | None = None) -> None:
         self._picture, self._room = picture, room
 
-    def observe(self, frame: Frame, alpha: Alpha | None) -> None:
+    def observe(self, frame: Frame, alpha: Alpha | None, corrected: Alpha | None = None) -> None:
         """Learns nothing."""
 
     def latest(self) -> Picture:

@@ -16,7 +16,6 @@ from nbst_live.commands.progress import Interruption, PaintingBar
 from nbst_live.commands.trace import Trace
 from nbst_live.errors import InputError, SettingError
 from nbst_live.logs import start_log
-from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.options import JOINING, MASKING, PAINTING, add_settings, settings_of
 from nbst_live.pictures import Style, cover, read_picture, write_picture
@@ -112,11 +111,18 @@ class Studio(ExitStack):
         with app.open_still_masker(self._settings, size) as masker:
             alpha = masker.mask(photo)
         kept = People(self._settings.people).keep(alpha)
-        cutout = _cut(photo, kept, aware=settings.mask_aware)
+        cutout = self._cut(photo, kept, aware=settings.mask_aware)
         room, known = self._room(photo, alpha, everything=not settings.mask_aware)
         shown, hidden = PaintingBar(self._interruption, trace), cutout.matte if settings.mask_aware else None
         backdrop = paint(worker, room, known, self._style, settings, shown, hidden=hidden)
         return app.open_compositor(self._settings, size).blend(photo, cutout, backdrop), cutout.matte
+
+    def _cut(self, photo: Picture, alpha: Alpha, *, aware: bool) -> Cutout:
+        """The person; unless `aware`, by the paper's matte: 255 where a pixel is rather person than not, else 0."""
+        if aware:
+            return app.open_refiner(self._settings, over_time=False).refine(alpha, photo)
+        binary = cv2.compare(cv2.resize(alpha, photo.shape[1::-1]), 0.5, cv2.CMP_GE)
+        return Cutout.plain(photo, np.asarray(binary, np.uint8))
 
     def _room(self, photo: Picture, alpha: Alpha, *, everything: bool) -> tuple[Picture, Matte]:
         """What is to be painted, and where it is known: the background photo, the photo with the people, or without."""
@@ -140,14 +146,6 @@ class Studio(ExitStack):
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-
-
-def _cut(photo: Picture, alpha: Alpha, *, aware: bool) -> Cutout:
-    """The person; unless `aware`, by the paper's matte: 255 where a pixel is rather person than not, else 0."""
-    if aware:
-        return MatteRefiner(over_time=False).refine(alpha, photo)
-    binary = cv2.compare(cv2.resize(alpha, photo.shape[1::-1]), 0.5, cv2.CMP_GE)
-    return Cutout.plain(photo, np.asarray(binary, np.uint8))
 
 
 def _photos(given: list[Path]) -> list[Path]:

@@ -9,7 +9,6 @@ from nbst_live.capture.opencv import Orientation
 from nbst_live.commands.progress import Interruption, bar
 from nbst_live.errors import InputError, PictureError, SourceEnded, SourceStalled
 from nbst_live.logs import start_log
-from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.options import MASKING, add_settings, settings_of
 from nbst_live.paths import exists
@@ -51,14 +50,14 @@ def _mask_photo(source: Path, output: Path, settings: Settings) -> None:
     photo = Orientation(settings.mirror, settings.rotate).apply(photo)
     with app.open_still_masker(settings, (photo.shape[1], photo.shape[0])) as masker:
         alpha = People(settings.people).keep(masker.mask(photo))
-        write_picture(output, MatteRefiner(over_time=False).refine(alpha, photo).matte)
+        write_picture(output, app.open_refiner(settings, over_time=False).refine(alpha, photo).matte)
 
 
 def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
     with ExitStack() as opened:
         interruption = opened.enter_context(Interruption())
         clip = opened.enter_context(app.open_clip(source, settings))
-        info, refiner, people = clip.info, MatteRefiner(), People(settings.people)
+        info, refiner, people = clip.info, app.open_refiner(settings), People(settings.people)
         masker = opened.enter_context(app.open_still_masker(settings, (info.width, info.height)))
         # Opened only now: what went wrong before has cost no earlier file of that name.
         recorder = opened.enter_context(GreyRecorder(output, info.width, info.height, info.fps))

@@ -12,6 +12,8 @@ from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.still import StillBackdrop, paint
 from nbst_live.commands.progress import Interruption, PaintingBar, bar
 from nbst_live.errors import MaskError, SourceEnded, SourceStalled
+from nbst_live.mask.key import DifferenceKey
+from nbst_live.mask.shrink import shrink
 from nbst_live.pictures import cover, read_picture
 from nbst_live.pipeline import Outputs
 from nbst_live.pipeline import run as run_pipeline
@@ -39,11 +41,11 @@ def run(settings: Settings) -> int:
         masker = opened.enter_context(app.open_still_masker(settings, size))
         if settings.record is not None:
             check_target(settings.record)
-        painting = PaintingBar(interruption)
-        backdrop = _painted_room(settings, masker, size, painting)
+        cutting, painting = app.open_cutting(settings), PaintingBar(interruption)
+        backdrop = _painted_room(settings, masker, cutting.key, size, painting)
         # Opened only now: what went wrong before has cost no earlier recording of that name.
         outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
-        pipeline = app.open_pipeline(settings, masker, backdrop, size)
+        pipeline = app.open_pipeline(settings, masker, cutting, backdrop, size)
         with bar("rendering", source.info.frames) as shown:
 
             def tick() -> bool:
@@ -58,7 +60,9 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> StillBackdrop:
+def _painted_room(
+    settings: Settings, masker: Masker, key: DifferenceKey, size: tuple[int, int], painting: PaintingBar
+) -> StillBackdrop:
     """The finished backdrop of a clip, or of `--background`, at the clip's size."""
     style, how = app.open_styles(settings)[0], app.solver_settings(settings)
     seen: Room | None = None
@@ -69,14 +73,16 @@ def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], pai
         else:
             with app.open_source(settings, realtime=False) as source:
                 if how.mask_aware:
-                    seen = _gather(source, masker, size, painting.interruption).room()
+                    seen = _gather(source, masker, key, size, painting.interruption).room()
                     room, known = seen.picture, seen.known
                 else:
                     room = source.read().picture
         return StillBackdrop(paint(worker, room, known, style, how, painting), seen)
 
 
-def _gather(source: Source, masker: Masker, size: tuple[int, int], interruption: Interruption) -> Plate:
+def _gather(
+    source: Source, masker: Masker, key: DifferenceKey, size: tuple[int, int], interruption: Interruption
+) -> Plate:
     """The plate of a whole clip."""
     plate = Plate(*size)
     every = max(1, (source.info.frames or 0) // PLATE_FRAMES)
@@ -93,4 +99,6 @@ def _gather(source: Source, masker: Masker, size: tuple[int, int], interruption:
             if frame.index % every:
                 continue
             with suppress(MaskError):
-                plate.add(frame.picture, masker.mask(frame.picture))
+                small = shrink(frame.picture, *masker.size)
+                alpha = masker.mask(small)
+                plate.learn(frame.picture, alpha, key.correct(alpha, small, plate.room()))

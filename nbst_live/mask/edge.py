@@ -1,63 +1,74 @@
-"""The compositing equation C = alpha F + (1 - alpha) B (Porter and Duff 1984), solved along the person's edge.
+"""The person's edge, pixel by pixel: how much of each is the person, and in which colour.
 
-B is the room behind, known from the plate or, where it was never seen, the mean of the room nearby. F is near the mean
-of the person nearby. Alpha is the ridge solution of the equation along the line from B to F, the guided filter's alpha
-its centre. With alpha settled, what the equation leaves over belongs to F, which so keeps the strands of hair and loses
-the room. Everything here works on lists of pixels: colours are (3, N) float32 BGR in 0..255, the rest (N,) float32.
+Alpha is found by a small network (scripts/edge_net.py says how) that looks at each pixel alone, as the point head of
+PointRend does (Kirillov et al. 2020), but knows what is known of the room. With alpha settled, the compositing equation
+C = alpha F + (1 - alpha) B (Porter and Duff 1984) is solved for F: what it leaves over belongs to F, which so keeps the
+strands of hair and loses the room. Everything here works on lists of pixels: colours are (3, N) float32 BGR in 0..255.
 """
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-NOISE = 30.0
-"""Weight of the guided filter's alpha, as a squared contrast of F and B at which the equation counts as much, where
-only the camera's noise disturbs the equation: of a pixel that looks like the room."""
-SPREAD = 300.0
-"""What the person's own texture adds to it, for F is only a mean: by alpha squared, as it takes part in the colour."""
-UNSEEN = 9600.0
-"""That weight where B is only a mean of the room nearby."""
-CERTAIN = 3.0, 10.0
-"""How many times more SPREAD and NOISE are where the network itself is certain: like colours must not undo what it
-knows."""
-OFF_LINE = 100.0
-"""Squared distance from the line of F and B at which a colour counts as neither: then it is not explained by mixing."""
-NOT_ROOM = 900.0
-"""Squared distance from the known room from which such a colour is the person's."""
-SOMEBODY = 10.0
-"""Slope with which the network's alpha allows that: a shadow on the wall is nobody's."""
-LOW, HIGH = 0.04, 0.96
-"""The ridge never quite reaches 0 and 1: between these alpha is stretched to them."""
+from nbst_live.errors import MaskError
+from nbst_live.logs import first_line
+from nbst_live.mask.providers import open_own
+from nbst_live.models import ModelRecord
+
 CLEAN = 0.05
 """Regularisation of F: the weight, beside alpha squared, of the mean of the person nearby; less where alpha is high."""
+ROWS = {
+    "picture": 15, "fit": 4, "bounds": 4, "near_person": 4, "behind": 4, "next_person": 4, "next_room": 4,
+    "known": 1, "before": 1,
+}  # fmt: skip
+"""What is known of a pixel, and how many numbers that is."""
 
 Plane = npt.NDArray[np.float32]
 
 
-def solve_alpha(seen: Plane, prior: Plane, network: Plane, person: Plane, behind: Plane, known: Plane) -> Plane:
-    """Alpha (N,) in [0, 1] of the colours `seen`.
+class Samples(NamedTuple):
+    """What is known of N pixels, float32, each with as many rows as ROWS says.
 
-    `prior` is the guided filter's alpha and `network` the network's; `person` and `behind` are F and B, `known` is 1
-    where B is the plate's and 0 where it is not.
+    `picture` is the frame's colour there, then a pixel of the network further up, down, left and right. `fit`,
+    `bounds`, `near_person`, `next_person` and `next_room` are the trimap's planes there, and so is `behind`, but
+    for its colours, which are the known room's in this frame's light where there is one; `known`, in [0, 1], says
+    how far. `before` is the alpha that was there the frame before, moved along.
     """
-    difference, axis = seen - behind, person - behind
-    along, length, apart = _dot(difference, axis), _dot(axis, axis), _dot(difference, difference)
-    certainty = np.square(2 * network - 1)
-    noise = np.float32(NOISE) * (1 + np.float32(CERTAIN[1]) * certainty)
-    first = np.clip((along + noise * prior) / (length + noise), 0, 1)
-    spread = np.float32(SPREAD) * (1 + np.float32(CERTAIN[0]) * certainty)
-    unseen = spread * np.float32(UNSEEN / SPREAD)
-    trust = unseen + known * (noise + spread * first * first - unseen)
-    alpha = (along + trust * prior) / (length + trust)
-    on_line = np.clip(alpha, 0, 1)
-    off = np.maximum(apart + on_line * (on_line * length - 2 * along), 0)
-    stray = known * off / (off + np.float32(OFF_LINE))
-    somebody = np.minimum(np.minimum(apart * np.float32(1 / NOT_ROOM), network * np.float32(SOMEBODY)), 1)
-    alpha += stray * (np.maximum(prior, somebody) - alpha)
-    return np.clip((alpha - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
+
+    picture: Plane
+    fit: Plane
+    bounds: Plane
+    near_person: Plane
+    behind: Plane
+    next_person: Plane
+    next_room: Plane
+    known: Plane
+    before: Plane
+
+
+class EdgeSolver:
+    """Runs the network of the edge, on the CPU; for one thread. Raises ModelError."""
+
+    def __init__(self, record: ModelRecord, *, threads: int = 2) -> None:
+        self._session = open_own(record, threads, _warm_up)
+
+    def solve(self, samples: Samples) -> Plane:
+        """Alpha (N,) in [0, 1]. Raises MaskError."""
+        if not samples.picture.shape[1]:
+            return np.zeros(0, np.float32)
+        try:
+            (alpha,) = self._session.run(None, samples._asdict())
+        except Exception as error:
+            raise MaskError(f"the edge could not be settled on a frame: {first_line(error)}") from error
+        return np.asarray(alpha, np.float32)
 
 
 def solve_colours(seen: Plane, alpha: Plane, person: Plane, behind: Plane) -> Plane:
-    """F (3, N) in 0..255 of the colours `seen`, whose alpha is known; where that is 1 it is `seen`."""
+    """F (3, N) of the colours `seen`, whose alpha (N,) in [0, 1] is known; where that is 1 it is `seen`.
+
+    `person` is the mean of the person nearby and `behind` is B.
+    """
     left_over = seen - behind
     left_over -= alpha * (person - behind)
     left_over *= alpha / (alpha * alpha + np.float32(CLEAN) * (1 - alpha))
@@ -65,8 +76,5 @@ def solve_colours(seen: Plane, alpha: Plane, person: Plane, behind: Plane) -> Pl
     return np.clip(left_over, 0, 255, out=left_over)
 
 
-def _dot(one: Plane, other: Plane) -> Plane:
-    total = one[0] * other[0]
-    for a, b in zip(one[1:], other[1:], strict=True):
-        total += a * b
-    return total
+def _warm_up(session: Any) -> None:
+    session.run(None, {name: np.zeros((rows, 8), np.float32) for name, rows in ROWS.items()})

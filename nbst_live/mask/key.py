@@ -4,12 +4,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from nbst_live.errors import MaskError
 from nbst_live.logs import first_line
-from nbst_live.mask.providers import open_session
+from nbst_live.mask.providers import open_own
 from nbst_live.mask.shrink import shrink
-from nbst_live.models import ModelRecord, verify
+from nbst_live.models import ModelRecord
 from nbst_live.stages import Alpha, Picture, Room
 
 SURE = 0.9
@@ -18,25 +19,23 @@ FAINT, SOMEBODY = 0.1, 0.5
 """Alpha up to which there is nobody, and from which the mask network sees somebody."""
 PATTERN = 6.0
 """Least spread of the plate's luma, in grey levels, that is a pattern and no wall."""
+TOGETHER = 0.6
+"""Correlation of picture and plate from which the one shows the other's pattern."""
 RIM = np.ones((5, 5), np.uint8)
 """Nearer to the edge of somebody than this anything may be taken."""
+CORE = np.ones((3, 3), np.uint8)
+"""What is nearer to a region's edge than this says nothing of what the region shows."""
+THICK = np.ones((7, 7), np.uint8)
+"""What holds this is no finger and no strand: found where the mask network sees nobody at all, it is not shown."""
 STRIDE = 8
 """The network takes pictures whose sides are multiples of it."""
 
 
 class DifferenceKey:
-    """Runs the network that knows the room. For one thread.
-
-    Always on the CPU: it takes less time there than its pictures take to a GPU. Raises ModelError and ProviderError.
-    """
+    """Runs the network that knows the room, on the CPU; for one thread. Raises ModelError."""
 
     def __init__(self, record: ModelRecord, *, threads: int = 2) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = open_session(verify(record), options, "cpu", onnxruntime, _warm_up).session
+        self._session = open_own(record, threads, _warm_up)
         self._room: Room | None = None
         self._small: Picture
         self._any = False
@@ -59,14 +58,15 @@ class DifferenceKey:
             (found,) = self._session.run(None, dict(zip(("picture", "alpha", "room"), planes, strict=True)))
         except Exception as error:
             raise MaskError(f"the difference key failed on a frame: {first_line(error)}") from error
-        return _without_ghosts(_restored(found[0, :height, :width], alpha, small, self._small), alpha)
+        kept = _restored(found[0, :height, :width], alpha, small, self._small)
+        return _without_ghosts(_without_things(kept, alpha), alpha)
 
 
 def _shrunk(room: Room, width: int, height: int) -> Picture:
     """The room at alpha's size, (h, w, 4): BGR, and 255 where all of a pixel is known."""
-    known = cv2.resize(room.known, (width, height), interpolation=cv2.INTER_AREA)
     # As frames are shrunk: else the room's own texture would be a difference.
-    return cv2.merge([shrink(room.picture, width, height), cv2.compare(known, 255, cv2.CMP_EQ)])
+    known = cv2.compare(shrink(room.known, width, height), 255, cv2.CMP_EQ)
+    return cv2.merge([shrink(room.picture, width, height), known])
 
 
 def _restored(found: Alpha, alpha: Alpha, small: Picture, plate: Picture) -> Alpha:
@@ -78,17 +78,39 @@ def _restored(found: Alpha, alpha: Alpha, small: Picture, plate: Picture) -> Alp
     count, labels = cv2.connectedComponents(taken, connectivity=8, ltype=cv2.CV_16U)
     if count == 1:
         return found
-    at = labels[taken > 0]
-    now, then = (
-        cv2.cvtColor(side[..., :3], cv2.COLOR_BGR2GRAY)[taken > 0].astype(np.float32) for side in (small, plate)
-    )
-    pixels = np.maximum(np.bincount(at, minlength=count), 1)
-    mean, square, apart = (np.bincount(at, v, count) / pixels for v in (then, then * then, np.abs(now - then)))
-    pattern = np.sqrt(np.maximum(square - mean * mean, 0))
-    doubtful = (pattern < PATTERN) | (apart > pattern)
+    # A region's rim may still be the person's.
+    doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, small, plate)
     doubtful[0] = False
     given = cv2.bitwise_and(cv2.dilate(doubtful[labels].astype(np.uint8), RIM), sure)
     return np.where(given > 0, alpha, found)
+
+
+def _alike(labels: npt.NDArray[np.uint16], count: int, small: Picture, plate: Picture) -> npt.NDArray[np.bool_]:
+    """Which of the regions 1 to `count` - 1 show the plate's own pattern, in whatever light: most of each is known, has
+    a pattern, and the two go together.
+    """
+    where = np.flatnonzero(cv2.bitwise_and(cv2.compare(labels, 0, cv2.CMP_GT), plate[..., 3]))
+    at = labels.reshape(-1)[where]
+    now, then = (
+        cv2.cvtColor(side[..., :3], cv2.COLOR_BGR2GRAY).reshape(-1)[where].astype(np.float32) for side in (small, plate)
+    )
+    whole, pixels = np.bincount(labels.reshape(-1), minlength=count), np.bincount(at, minlength=count)
+    mean = [np.bincount(at, side, count) / np.maximum(pixels, 1) for side in (now, then)]
+    now, then = (side - average.astype(np.float32)[at] for side, average in zip((now, then), mean, strict=True))
+    square_now, square_then, both = (np.bincount(at, p, count) for p in (now * now, then * then, now * then))
+    pattern = square_then >= PATTERN**2 * pixels
+    return np.asarray(pattern & (2 * pixels > whole) & (both > TOGETHER * np.sqrt(square_now * square_then)))
+
+
+def _without_things(found: Alpha, alpha: Alpha) -> Alpha:
+    """What was found, but for what is more than strands and fingers where the mask network sees nobody: that may be an
+    arm, but also a door that has opened, and of the room nothing is ever shown.
+    """
+    new = cv2.bitwise_and(cv2.compare(found, FAINT, cv2.CMP_GT), cv2.compare(alpha, FAINT, cv2.CMP_LE))
+    thick = cv2.morphologyEx(new, cv2.MORPH_OPEN, THICK)
+    if not cv2.countNonZero(thick):
+        return found
+    return np.where(cv2.bitwise_and(cv2.dilate(thick, RIM), new) > 0, np.minimum(found, alpha), found)
 
 
 def _without_ghosts(found: Alpha, alpha: Alpha) -> Alpha:

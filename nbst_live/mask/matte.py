@@ -1,22 +1,20 @@
 """From the network's alpha to the person cut out at full resolution: steady over time, fitted to the frame's edges.
 
-The trimap (trimap.py) leaves an edge between person and room: only its pixels are looked at in full resolution. There
-alpha begins as the guided filter's (guided.py) and is settled, with the person's own colours, by the compositing
-equation (edge.py).
+The trimap (trimap.py) leaves an edge between person and room: only its pixels are looked at in full resolution
+(pixels.py). Their alpha is found by all that is known of them, and the person's own colours with it (edge.py).
 """
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.mask.edge import solve_alpha, solve_colours
+from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
 from nbst_live.mask.pixels import Pixels, Plane
-from nbst_live.mask.trimap import HIGH, LOW, Trimaps
+from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
 
-HELD = 0.65
-"""How much less than the network's alpha the settled one is held over time: it flickers less by itself."""
-LUMA = np.array([0.114, 0.587, 0.299], np.float32) / np.float32(255)
+LEAST = 4
+"""Levels that are no more than 0, or no less than 255: no veil of the room, no ghost of the backdrop in the person."""
 SOFT = 0.008
 """Reach of the soft border of the known room, as a share of the width."""
 LIGHT = 0.5, 2.0
@@ -26,8 +24,8 @@ LIGHT = 0.5, 2.0
 class MatteRefiner:
     """Keeps the previous alpha, frame and matte; for frames of one stream, each half in one thread."""
 
-    def __init__(self, *, over_time: bool = True) -> None:
-        self._over_time = over_time
+    def __init__(self, edge: EdgeSolver, *, over_time: bool = True) -> None:
+        self._edge = edge
         self._trimaps = Trimaps(over_time=over_time)
         self._mattes = [np.zeros((0, 0), np.uint8)] * 2
         self._room: Room | None = None
@@ -45,39 +43,45 @@ class MatteRefiner:
     def settle(self, trimap: Trimap, picture: Picture, room: Room | None = None) -> Cutout:
         """The second half: the person of `picture`, in its size, which is also the room's.
 
-        The cutout's matte is valid until the next call but one.
+        The cutout's matte is valid until the next call but one. Raises MaskError.
         """
         anew = self._mattes[0].shape != picture.shape[:2]
         if anew:
             self._mattes = [np.zeros(picture.shape[:2], np.uint8) for _ in range(2)]
         self._mattes.reverse()
-        edge = Pixels.between(trimap, self._mattes[0])
-        slope, offset, hold, network = edge.sample(trimap.fit)
-        if anew:
-            hold.fill(0)
-        person, behind = edge.sample(trimap.near_person, 3), edge.sample(trimap.near_room, 3)
-        seen = edge.pick(picture)
-        known = self._put_room(behind, edge, room, trimap)
-        prior = np.clip((slope * (LUMA @ seen) + offset - np.float32(LOW)) * np.float32(1 / (HIGH - LOW)), 0, 1)
-        solved = solve_alpha(seen, prior, network, person, behind, known)
-        mixed, levels = self._bounded(solved, edge, trimap, hold)
-        seen, person, behind = (colours.take(mixed, axis=1) for colours in (seen, person, behind))
-        return Cutout(self._mattes[0], edge.where[mixed], levels, solve_colours(seen, levels, person, behind))
-
-    def _bounded(self, solved: Plane, edge: Pixels, trimap: Trimap, hold: Plane) -> tuple[npt.NDArray[np.intp], Plane]:
-        """Puts alpha (N,) into the matte, within the bounds of what is sure and steadied. Which of the pixels are then
-        neither 0 nor 255, and their alpha.
-        """
-        floor, ceiling, *moved = edge.sample(trimap.bounds)
-        np.minimum(np.maximum(solved, floor, out=solved), ceiling, out=solved)
-        solved *= np.float32(255)
         matte, before = self._mattes
-        if self._over_time:
-            solved += np.float32(HELD) * hold * (edge.fetch(before, np.stack(moved)) - solved)
-        levels = (solved + np.float32(0.5)).astype(np.uint8)
-        matte.reshape(-1)[edge.where] = levels
-        mixed = np.flatnonzero(levels - np.uint8(1) < np.uint8(254))
-        return mixed, levels[mixed] * np.float32(1 / 255)
+        edge = Pixels.between(trimap, matte)
+        samples = self._sampled(edge, trimap, picture, room, before)
+        if anew:
+            samples.fit[2] = 0  # there is no matte before this one
+        levels = self._edge.solve(samples)
+        levels *= np.float32(255)
+        levels += np.float32(0.5)
+        settled = levels.astype(np.uint8)
+        settled[settled <= LEAST] = 0
+        settled[settled >= 255 - LEAST] = 255
+        matte.reshape(-1)[edge.where] = settled
+        mixed = np.flatnonzero(settled - np.uint8(1) < np.uint8(254))
+        alpha = settled[mixed] * np.float32(1 / 255)
+        colours = (side[:3].take(mixed, axis=1) for side in (samples.picture, samples.near_person, samples.behind))
+        seen, person, behind = colours
+        return Cutout(matte, edge.where[mixed], alpha, solve_colours(seen, alpha, person, behind))
+
+    def _sampled(self, edge: Pixels, trimap: Trimap, picture: Picture, room: Room | None, before: Matte) -> Samples:
+        """All that is known of the edge's pixels; `before` is the matte of the frame before."""
+        bounds, behind = edge.sample(trimap.bounds), edge.sample(trimap.near_room)
+        known = self._put_room(behind, edge, room, trimap)
+        return Samples(
+            picture=edge.pick_around(picture),
+            fit=edge.sample(trimap.fit),
+            bounds=bounds,
+            near_person=edge.sample(trimap.near_person),
+            behind=behind,
+            next_person=edge.sample(trimap.next_person),
+            next_room=edge.sample(trimap.next_room),
+            known=known[None],
+            before=edge.fetch(before, bounds[2:])[None] * np.float32(1 / 255),
+        )
 
     def _put_room(self, behind: Plane, edge: Pixels, room: Room | None, trimap: Trimap) -> Plane:
         """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""

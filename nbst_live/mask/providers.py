@@ -12,6 +12,7 @@ from typing import Any
 
 from nbst_live.errors import ModelError, NbstError, ProviderError
 from nbst_live.logs import first_line
+from nbst_live.models import ModelRecord, verify
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -72,6 +73,22 @@ def open_session(model: Path, options: Any, asked: str, runtime: ModuleType, war
     if asked != "auto":
         raise ProviderError(f"{refused[0]}; {INSTALL}")
     raise ModelError(f"no provider can run {model}: {'; '.join(refused)}; expected an ONNX person mask")
+
+
+def open_own(record: ModelRecord, threads: int, warm_up: Callable[[Any], None]) -> Any:
+    """A session of one of the program's own small networks, on so many threads of the CPU: their pictures take longer
+    to a GPU than they do. Raises ModelError.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    path = verify(record)
+    try:
+        return _start(path, options, "cpu", onnxruntime, warm_up)
+    except ProviderError as error:
+        raise ModelError(f"{record.name} cannot be used: {error}; install nbst-live again") from error
 
 
 def _start(model: Path, options: Any, name: str, runtime: ModuleType, warm_up: Callable[[Any], None]) -> Any:

@@ -1,0 +1,106 @@
+"""The network that settles alpha at the person's edge, one pixel at a time and at full resolution.
+
+A mask network's alpha is a few pixels wide where a person's edge is one, and enlarging does not know where. Here a
+perceptron of two hidden layers sees, for each pixel of the edge, what a matting equation would: its colour, the means
+of person and room nearby, the room behind it where that is known, the alphas of mask and guided filter, how far the
+edge is, how the pixel moves and what it was before. It is the point head of PointRend (Kirillov et al., "PointRend:
+Image Segmentation as Rendering", 2020), with colours in place of a network's features.
+
+What the equation C = alpha F + (1 - alpha) B says by itself is given as such (`features`): no perceptron of this size
+learns to divide.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nbst_live.mask.edge import ROWS
+
+HIDDEN = 24
+LUMA = 0.114 / 255, 0.587 / 255, 0.299 / 255
+"""Of BGR in 0..255."""
+CONTRAST = 100.0
+"""Squared distance of F and B at which the equation counts as much as the guided filter's alpha."""
+APART, LENGTH, OFF = 300.0, 1000.0, 200.0
+"""Squared distances that count as half: of a colour from the room, of the person's from the room's, of a colour from
+the line between the two."""
+GREY = 64.0
+"""Grey levels that count as 1."""
+SPEED = 4.0
+"""Movement, in the network's pixels a frame, that counts as 1."""
+LOW, HIGH = 0.04, 0.96
+"""The guided filter never quite reaches 0 and 1: between these its alpha is stretched to them."""
+
+
+def dot(one: Tensor, other: Tensor) -> Tensor:
+    """(1, N) of two (3, N)."""
+    blue, green, red = (one * other).split(1)
+    return blue + green + red  # a sum over channels is slow in onnxruntime
+
+
+def share(difference: Tensor, axis: Tensor, prior: Tensor) -> Tensor:
+    """Alpha (..., 1, N) by the equation alone: how far on the way `axis` (3, N) from the room to the person colours are
+    that differ from the room by `difference` (..., 3, N).
+    """
+    blue, green, red = (difference * axis).split(1, dim=-2)
+    return ((blue + green + red + CONTRAST * prior) / (dot(axis, axis) + CONTRAST)).clamp(-0.5, 1.5)
+
+
+def features(rows: dict[str, Tensor]) -> Tensor:
+    """What the perceptron sees, (FEATURES, N), of the rows that nbst_live.mask.edge.Samples describes: first what is in
+    grey levels, then what is about 1.
+    """
+    (person, wide), (behind, wider), (beside, widest), (room, unsteady) = (
+        rows[name].split((3, 1)) for name in ("near_person", "behind", "next_person", "next_room")
+    )
+    slope, offset, keep, alpha = rows["fit"].split(1)
+    floor, ceiling, x, y = rows["bounds"].split(1)
+    seen = rows["picture"][:3]
+    blue, green, red = seen.split(1)
+    luma = LUMA[0] * blue + LUMA[1] * green + LUMA[2] * red
+    prior = ((slope * luma + offset - LOW) / (HIGH - LOW)).clamp(0, 1)
+    axis, difference = person - behind, rows["picture"].reshape(5, 3, -1) - behind
+    shares = share(difference, axis, prior)
+    length, apart, on_line = dot(axis, axis), dot(difference[0], difference[0]), shares[0].clamp(0, 1)
+    off = (apart + on_line * (on_line * length - 2 * dot(difference[0], axis))).clamp(min=0)
+    return torch.cat(
+        [
+            difference.flatten(0, 1), axis, seen, beside - behind, room - behind,
+            shares.flatten(0, 1), share(seen - room, beside - room, prior),
+            apart / (apart + APART), length / (length + LENGTH), off / (off + OFF),
+            rows["known"], prior, alpha, unsteady, wide, wider, widest, floor, ceiling,
+            torch.sqrt(x * x + y * y) / SPEED, keep, keep * (rows["before"] - prior),
+        ]
+    )  # fmt: skip
+
+
+COLOURS, FEATURES = 15 + 4 * 3, 15 + 4 * 3 + 5 + 1 + 3 + 9 + 3
+"""How many features are in grey levels, and how many there are."""
+
+
+class EdgeNet(nn.Module):
+    """Features (FEATURES, N) to logits (N,)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(FEATURES, HIDDEN, 1)
+        self.rest = nn.Sequential(nn.ReLU(), nn.Conv1d(HIDDEN, HIDDEN, 1), nn.ReLU(), nn.Conv1d(HIDDEN, 1, 1))
+        self.scale: Tensor
+        scale = [1 / GREY] * COLOURS + [1.0] * (FEATURES - COLOURS)
+        self.register_buffer("scale", torch.tensor(scale)[:, None], persistent=False)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        # The weights are scaled, which an exported file does once, and not the pixels.
+        first = functional.conv1d(seen[None], self.first.weight * self.scale, self.first.bias)
+        return self.rest(first)[0, 0]
+
+
+class EdgeSolver(nn.Module):
+    """What the ONNX file holds: the rows of Samples in, alpha (N,) in [0, 1] out."""
+
+    def __init__(self, net: EdgeNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *planes: Tensor) -> Tensor:
+        return torch.sigmoid(self.net(features(dict(zip(ROWS, planes, strict=True)))))

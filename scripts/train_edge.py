@@ -1,0 +1,167 @@
+"""Trains the network of the edge (edge_net.py) on what edge_data.py has gathered, and exports it.
+
+    python scripts/train_edge.py runs/edge/*.npy --minutes 12 --out runs/edge
+    python scripts/train_edge.py --export runs/edge/checkpoint.pt models/edge-alpha.onnx
+
+The last HELD_OUT of a hundred pixels of each file, which are of scenes of their own, are not trained on. Writes to
+--out: `log.csv` and `checkpoint.pt`. After an export scripts/update_manifest.py brings the checksum up to date.
+"""
+
+import argparse
+import csv
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from edge_net import EdgeNet, EdgeSolver, dot, features
+from torch import Tensor
+
+from nbst_live.mask.edge import ROWS
+
+STEADY = 0.5
+"""Weight of the error's change since the frame before, beside the error."""
+UNSEEN, CONTRAST = 0.5, 150.0
+"""Weight of a pixel whose person and room have the same colour, and distance of the two that adds 1 to it."""
+FORGETFUL = 0.1
+"""Share of pixels that know nothing of the frame before, as in a still."""
+HELD_OUT = 4
+BATCH, RATE = 8192, 5e-3
+LOG_EVERY = 2000
+OPSET = 18
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Features (FEATURES, N); the true alpha, the error of the frame before, how much of that is kept, and each
+    pixel's weight, all (N,).
+    """
+
+    seen: Tensor
+    truth: Tensor
+    error_before: Tensor
+    keep: Tensor
+    weight: Tensor
+
+    @classmethod
+    def of(cls, pixels: npt.NDArray[np.float16], forget: Tensor | None = None) -> "Batch":
+        """Of pixels (N, CHANNELS); `forget` (N,) is 1 for those that shall know nothing of the frame before."""
+        planes = torch.from_numpy(np.ascontiguousarray(pixels.T)).float()
+        *known, truth, before = planes.split((*ROWS.values(), 1, 1))
+        rows = dict(zip(ROWS, known, strict=True))
+        keep = rows["fit"][2].clone()
+        if forget is not None:
+            rows["fit"][2] *= 1 - forget
+        contrast = rows["near_person"][:3] - rows["behind"][:3]
+        weight = UNSEEN + torch.sqrt(dot(contrast, contrast))[0] / CONTRAST
+        return cls(features(rows), truth[0], rows["before"][0] - before[0], keep, weight)
+
+
+class Pixels:
+    """Those of several files, at random."""
+
+    def __init__(self, paths: list[Path], seed: int) -> None:
+        files = [np.load(path) for path in paths]
+        ends = [len(pixels) * (100 - HELD_OUT) // 100 for pixels in files]
+        self._trained = [pixels[:end] for pixels, end in zip(files, ends, strict=True)]
+        self._share = np.array(ends) / sum(ends)
+        self._held_out = [pixels[end:] for pixels, end in zip(files, ends, strict=True)]
+        self._chance = np.random.default_rng(seed)
+
+    def draw(self) -> Batch:
+        parts = []
+        for pixels, count in zip(self._trained, self._chance.multinomial(BATCH, self._share), strict=True):
+            parts.append(pixels[np.sort(self._chance.integers(len(pixels), size=count))])
+        return Batch.of(np.concatenate(parts), (torch.rand(BATCH) < FORGETFUL).float())
+
+    def held_out(self) -> Iterator[Batch]:
+        for pixels in self._held_out:
+            for k in range(0, len(pixels), BATCH):
+                yield Batch.of(pixels[k : k + BATCH])
+
+
+def loss_of(logits: Tensor, batch: Batch) -> Tensor:
+    error = torch.sigmoid(logits) - batch.truth
+    return (batch.weight * error.abs()).mean() + STEADY * (batch.keep * (error - batch.error_before).abs()).mean()
+
+
+@torch.no_grad()
+def errors(net: EdgeNet, batches: list[Batch]) -> list[float]:
+    """Mean error of alpha, and the mean change of the error, as far as it is kept, since the frame before."""
+    found = []
+    for batch in batches:
+        error = torch.sigmoid(net(batch.seen)) - batch.truth
+        found.append([float(error.abs().mean()), float((batch.keep * (error - batch.error_before).abs()).mean())])
+    return [float(v) for v in np.mean(found, axis=0)]
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)
+    pixels, net = Pixels(args.pixels, args.seed), EdgeNet()
+    held_out = list(pixels.held_out())
+    optimiser = torch.optim.Adam(net.parameters(), RATE)
+    args.out.mkdir(parents=True, exist_ok=True)
+    began, step, total = time.monotonic(), 0, 0.0
+    with (args.out / "log.csv").open("w", newline="", encoding="utf-8") as file:
+        log = csv.writer(file)
+        while (done := (time.monotonic() - began) / (60 * args.minutes)) < 1:
+            for group in optimiser.param_groups:
+                group["lr"] = RATE * (0.5 + 0.5 * np.cos(np.pi * done))
+            batch = pixels.draw()
+            loss = loss_of(net(batch.seen), batch)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            step, total = step + 1, total + loss.item()
+            if step % LOG_EVERY == 0:
+                found = errors(net, held_out)
+                log.writerow([step, round(time.monotonic() - began), total / LOG_EVERY, *found])
+                file.flush()
+                print(step, [round(value, 4) for value in found], flush=True)
+                total = 0.0
+                torch.save(net.state_dict(), args.out / "checkpoint.pt")
+    torch.save(net.state_dict(), args.out / "checkpoint.pt")
+    print(f"{step} steps", errors(net, held_out))
+
+
+def export(checkpoint: Path, path: Path) -> None:
+    """Writes the network with its features as ONNX, for any number of pixels."""
+    net = EdgeNet()
+    net.load_state_dict(torch.load(checkpoint, weights_only=True))
+    planes = tuple(torch.zeros(rows, 1024) for rows in ROWS.values())
+    count = torch.export.Dim("count", min=2, max=1 << 24)
+    program = torch.onnx.export(
+        EdgeSolver(net).eval(), planes, input_names=list(ROWS), output_names=["alpha"],
+        dynamic_shapes=(tuple({1: count} for _ in ROWS),), opset_version=OPSET, dynamo=True, verbose=False,
+    )  # fmt: skip
+    assert program is not None
+    model = program.model_proto
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in the Python source it came from
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("pixels", type=Path, nargs="*", metavar="F.npy", help="what edge_data.py has gathered")
+    parser.add_argument("--minutes", type=float, default=12, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--out", type=Path, metavar="DIR")
+    parser.add_argument("--export", type=Path, nargs=2, metavar=("CHECKPOINT", "F.onnx"), help="write the ONNX file")
+    args = parser.parse_args()
+    if args.export:
+        export(*args.export)
+    elif args.pixels and args.out:
+        train(args)
+    else:
+        parser.error("give files of edge_data.py and --out, or --export")
+
+
+if __name__ == "__main__":
+    main()
