@@ -27,7 +27,7 @@ CERTAIN = 0.003
 """Alpha nearer to 0 or 1 than this counts as that near: its logit stays finite."""
 NOBODY, SOMEBODY = 0.04, 0.15
 """Alpha up to which there is nobody, and from which there is somebody."""
-REACH = 3
+REACH = 11
 """Window, in blocks of STRIDE pixels, around somebody in which somebody may be found."""
 LIGHT = 0.5, 2.0
 """Least and most that the light may have changed since the plate was gathered."""

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from nbst_live.errors import MaskError
 from nbst_live.logs import first_line
+from nbst_live.mask.company import Company
 from nbst_live.mask.providers import open_own
 from nbst_live.mask.shrink import shrink
 from nbst_live.models import ModelRecord
@@ -26,19 +27,21 @@ RIM = np.ones((5, 5), np.uint8)
 CORE = np.ones((3, 3), np.uint8)
 """What is nearer to a region's edge than this says nothing of what the region shows."""
 THICK = np.ones((7, 7), np.uint8)
-"""What holds this is no finger and no strand: found where the mask network sees nobody at all, it is not shown."""
+"""What holds this is no finger and no strand: found where the mask network sees nobody at all, it must go along with
+somebody to be believed (company.py)."""
 STRIDE = 8
 """The network takes pictures whose sides are multiples of it."""
 
 
 class DifferenceKey:
-    """Runs the network that knows the room, on the CPU; for one thread. Raises ModelError."""
+    """Runs the network that knows the room, on the CPU; for frames of one stream, in one thread. Raises ModelError."""
 
     def __init__(self, record: ModelRecord, *, threads: int = 2) -> None:
         self._session = open_own(record, threads, _warm_up)
         self._room: Room | None = None
         self._small: Picture
         self._any = False
+        self._company = Company()
 
     def correct(self, alpha: Alpha, small: Picture, room: Room | None) -> Alpha:
         """Alpha (h, w) in [0, 1] as the room lets it appear; itself while nothing is known of that.
@@ -59,7 +62,17 @@ class DifferenceKey:
         except Exception as error:
             raise MaskError(f"the difference key failed on a frame: {first_line(error)}") from error
         kept = _restored(found[0, :height, :width], alpha, small, self._small)
-        return _without_ghosts(_without_things(kept, alpha), alpha)
+        return _without_ghosts(self._without_things(kept, alpha, small), alpha)
+
+    def _without_things(self, found: Alpha, alpha: Alpha, small: Picture) -> Alpha:
+        """What was found, but for what is more than strands and fingers where the mask network sees nobody, and does
+        not go along with somebody: it may be a door that has opened, and of the room nothing is ever shown.
+        """
+        new = cv2.bitwise_and(cv2.compare(found, FAINT, cv2.CMP_GT), cv2.compare(alpha, FAINT, cv2.CMP_LE))
+        thick = cv2.bitwise_and(cv2.dilate(cv2.morphologyEx(new, cv2.MORPH_OPEN, THICK), RIM), new)
+        company = self._company.of(thick, alpha, cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+        things = cv2.subtract(thick, cv2.dilate(company, RIM))
+        return np.where(things > 0, np.minimum(found, alpha), found)
 
 
 def _shrunk(room: Room, width: int, height: int) -> Picture:
@@ -100,17 +113,6 @@ def _alike(labels: npt.NDArray[np.uint16], count: int, small: Picture, plate: Pi
     square_now, square_then, both = (np.bincount(at, p, count) for p in (now * now, then * then, now * then))
     pattern = square_then >= PATTERN**2 * pixels
     return np.asarray(pattern & (2 * pixels > whole) & (both > TOGETHER * np.sqrt(square_now * square_then)))
-
-
-def _without_things(found: Alpha, alpha: Alpha) -> Alpha:
-    """What was found, but for what is more than strands and fingers where the mask network sees nobody: that may be an
-    arm, but also a door that has opened, and of the room nothing is ever shown.
-    """
-    new = cv2.bitwise_and(cv2.compare(found, FAINT, cv2.CMP_GT), cv2.compare(alpha, FAINT, cv2.CMP_LE))
-    thick = cv2.morphologyEx(new, cv2.MORPH_OPEN, THICK)
-    if not cv2.countNonZero(thick):
-        return found
-    return np.where(cv2.bitwise_and(cv2.dilate(thick, RIM), new) > 0, np.minimum(found, alpha), found)
 
 
 def _without_ghosts(found: Alpha, alpha: Alpha) -> Alpha:
