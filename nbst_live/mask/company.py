@@ -10,60 +10,72 @@ import numpy.typing as npt
 
 from nbst_live.stages import Alpha, Matte
 
-SURE, NOBODY = 0.9, 0.04
-"""Alpha from which there is surely a person, and up to which there is surely none."""
+SURE, SOMEBODY, NOBODY = 0.9, 0.1, 0.04
+"""Alpha from which there is surely a person, from which there may be one, and up to which there is surely none."""
 SOFT = 1.5
 """Spread, at half the size, of the soft border of what the movement is looked for in: a hard one would itself seem to
 stay."""
-LEAST = 1.0
-"""Least movement, in pixels a frame, that tells who goes along."""
+LEAST = 1.5
+"""Least movement, in pixels, that tells who goes along."""
+PATIENCE = 15
+"""Frames after which a movement is looked for anew: by then light and poses have changed."""
 FITS, STANDS = 0.8, 0.6
-"""Share of the difference to the frame before that may be left after moving: of people, for a movement to be theirs; of
-a region, to have gone along."""
+"""Share of the difference to the earlier frame that may be left after moving: of people, for a movement to be theirs;
+of what has gone along with them."""
 CHANGE = 5.0
-"""Least difference of a region to the frame before, in grey levels, without which it may as well have stayed."""
+"""Least difference to the earlier frame, in grey levels, without which something may as well have stayed."""
 HALF = 0.5
 """Share of a region that was known to go along, from which all of it does."""
 RIM = np.ones((5, 5), np.uint8)
+AROUND = (11, 11)
+"""Window in which a movement is seen."""
 
 Plane = npt.NDArray[np.float32]
 
 
 class Company:
-    """Keeps the previous frame, and who went along; for frames of one stream, in one thread."""
+    """Keeps a frame to compare with, until the people have moved since then, and who went along by then; for frames of
+    one stream, in one thread.
+    """
 
     def __init__(self) -> None:
-        self._before: Matte | None = None
-        self._known: Matte | None = None
+        self._since: Matte | None = None
+        self._people: Matte
+        self._known: Matte
+        self._age = 0
 
     def of(self, regions: Matte, alpha: Alpha, grey: Matte) -> Matte:
         """255 where the `regions` (h, w), 255 where they are, have gone along with the people of `alpha` (h, w), now or
         before, and have been seen ever since. `grey` is the frame at that size.
         """
-        before, self._before = self._before, grey
-        if before is None or before.shape != grey.shape or not cv2.countNonZero(regions):
-            self._known = None
-            return np.zeros_like(regions)
-        known = np.zeros_like(regions) if self._known is None else self._known
-        movement = _movement(alpha, grey, before)
-        moved = None if movement is None else cv2.warpAffine(before, movement, grey.shape[::-1])
+        since, people = self._since, cv2.dilate(cv2.compare(alpha, SOMEBODY, cv2.CMP_GT), RIM)
+        if since is None or since.shape != grey.shape or not cv2.countNonZero(regions):
+            return self._begin(grey, people, np.zeros_like(regions))
+        self._age += 1
+        known, movement = self._known, _movement(alpha, grey, since)
+        moved: Matte | None = None
         if movement is not None:
+            moved = np.asarray(cv2.warpAffine(since, movement, grey.shape[::-1]), np.uint8)
             known = np.asarray(cv2.warpAffine(known, movement, grey.shape[::-1], flags=cv2.INTER_NEAREST), np.uint8)
-        goes = movement is not None and float(np.hypot(*movement[:, 2])) >= LEAST
-        self._known = np.zeros_like(regions)
+            if float(np.hypot(*movement[:, 2])) < LEAST:
+                moved = None
+        if moved is not None:
+            known = known | _gone_along(cv2.bitwise_not(people | self._people), grey, since, moved)
+        found = known & regions
         count, labels = cv2.connectedComponents(regions, connectivity=8, ltype=cv2.CV_16U)
-        for label in range(1, count):
-            region = cv2.compare(labels, label, cv2.CMP_EQ)
-            theirs = known & region
-            along = goes and moved is not None and _goes_along(region, alpha, grey, before, moved)
-            if along or cv2.countNonZero(theirs) >= HALF * cv2.countNonZero(region):
-                theirs = region
-            self._known |= theirs
-        return self._known
+        whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[found > 0]))
+        most = theirs >= HALF * whole
+        most[0] = False
+        found = np.where(most[labels], np.uint8(255), found)
+        return self._begin(grey, people, found) if moved is not None or self._age >= PATIENCE else found
+
+    def _begin(self, grey: Matte, people: Matte, known: Matte) -> Matte:
+        self._since, self._people, self._known, self._age = grey, people, known, 0
+        return known
 
 
 def _movement(alpha: Alpha, grey: Matte, before: Matte) -> Plane | None:
-    """How the people have moved since the frame before, (2, 3), by phase correlation (Kuglin and Hines 1975); None
+    """How the people have moved since an earlier frame, (2, 3), by phase correlation (Kuglin and Hines 1975); None
     where no movement fits them, or the room has moved too.
     """
     person, room = cv2.compare(alpha, SURE, cv2.CMP_GE), cv2.erode(cv2.compare(alpha, NOBODY, cv2.CMP_LE), RIM)
@@ -80,10 +92,17 @@ def _movement(alpha: Alpha, grey: Matte, before: Matte) -> Plane | None:
     return movement
 
 
-def _goes_along(region: Matte, alpha: Alpha, grey: Matte, before: Matte, moved: Matte) -> bool:
-    around = cv2.bitwise_and(cv2.dilate(region, RIM), cv2.compare(alpha, 0.5, cv2.CMP_LT))
-    still = _apart(grey, before, around)
-    return still > CHANGE and _apart(grey, moved, around) < STANDS * still
+def _gone_along(elsewhere: Matte, grey: Matte, since: Matte, moved: Matte) -> Matte:
+    """255 where what is seen has moved as `moved` has; only where neither now nor then the mask network saw anybody,
+    for what their edge covers and uncovers changes, whatever it is.
+    """
+    share = cv2.blur(elsewhere, AROUND, borderType=cv2.BORDER_CONSTANT).astype(np.float32) * np.float32(1 / 255)
+    still, after = (
+        cv2.blur(cv2.copyTo(cv2.absdiff(grey, side), elsewhere), AROUND, borderType=cv2.BORDER_CONSTANT)
+        for side in (since, moved)
+    )
+    along = (still > CHANGE * share) & (after < STANDS * still)
+    return np.asarray(np.where(along, elsewhere, 0), np.uint8)
 
 
 def _apart(one: Matte, other: Matte, where: Matte) -> float:
