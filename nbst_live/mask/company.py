@@ -75,21 +75,21 @@ class Company:
 
 
 def _movement(alpha: Alpha, grey: Matte, before: Matte) -> Plane | None:
-    """How the people have moved since an earlier frame, (2, 3), by phase correlation (Kuglin and Hines 1975); None
-    where no movement fits them, or the room has moved too.
+    """How the people have moved since an earlier frame, (2, 3), by phase correlation (Kuglin and Hines 1975) at half
+    the size; None where no movement fits them, or the room has moved too.
     """
-    person, room = cv2.compare(alpha, SURE, cv2.CMP_GE), cv2.erode(cv2.compare(alpha, NOBODY, cv2.CMP_LE), RIM)
     size = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
-    within, *sides = (cv2.resize(side, size, interpolation=cv2.INTER_AREA) for side in (person, before, grey))
-    window = cv2.GaussianBlur(within, (0, 0), SOFT).astype(np.float32)
-    (x, y), _ = cv2.phaseCorrelate(*((side - np.float32(cv2.mean(side, within)[0])) * window for side in sides))
-    scale_x, scale_y = (whole / half for whole, half in zip(grey.shape[::-1], size, strict=True))
-    movement = np.array([[1, 0, x * scale_x], [0, 1, y * scale_y]], np.float32)
-    moved = cv2.warpAffine(before, movement, grey.shape[::-1])
-    after, still = (_apart(grey, side, person) for side in (moved, before))
-    if after > FITS * still or _apart(grey, moved, room) < _apart(grey, before, room):
+    alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    then, now = (cv2.resize(side, size, interpolation=cv2.INTER_AREA) for side in (before, grey))
+    person, room = cv2.compare(alpha, SURE, cv2.CMP_GE), cv2.erode(cv2.compare(alpha, NOBODY, cv2.CMP_LE), RIM)
+    window = cv2.GaussianBlur(person, (0, 0), SOFT).astype(np.float32)
+    (x, y), _ = cv2.phaseCorrelate(*((side - np.float32(cv2.mean(side, person)[0])) * window for side in (then, now)))
+    moved = cv2.warpAffine(then, np.array([[1, 0, x], [0, 1, y]], np.float32), size)
+    after, still = (_apart(now, side, person) for side in (moved, then))
+    if after > FITS * still or _apart(now, moved, room) < _apart(now, then, room):
         return None
-    return movement
+    scale_x, scale_y = (whole / half for whole, half in zip(grey.shape[::-1], size, strict=True))
+    return np.array([[1, 0, x * scale_x], [0, 1, y * scale_y]], np.float32)
 
 
 def _gone_along(elsewhere: Matte, grey: Matte, since: Matte, moved: Matte) -> Matte:
