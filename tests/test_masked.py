@@ -14,7 +14,7 @@ SMALL = np.zeros((9, 16), np.uint8)
 
 def found(level):
     alpha, plane = np.full((9, 16), level, np.float32), np.zeros((9, 16, 4), np.float32)
-    return alpha, Trimap(PICTURE, SMALL, SMALL, plane, plane, plane, plane)
+    return alpha, alpha, Trimap(PICTURE, SMALL, SMALL, *[plane] * 6)
 
 
 NOBODY = found(0)
