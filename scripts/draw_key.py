@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="F.jpg")
     args = parser.parse_args()
     masker, key = OnnxMasker(models.find("person-fast"), SIZE), DifferenceKey(models.find("room-key"))
-    way = Ours(masker, key, EdgeSolver(models.find("edge-alpha")), cover(open_style("swirl").picture, *SIZE))
+    way = Ours(masker, EdgeSolver(models.find("edge-alpha")), cover(open_style("swirl").picture, *SIZE))
     rows = []
     for index, shot in enumerate(Clip(drawn(FIGURE), draw_room(*SIZE), seed=0).shots()):
         room = way.room()

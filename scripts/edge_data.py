@@ -4,7 +4,7 @@
 
 Scenes (edge_scenes.py) go the product's own way, frame by frame: its mask, its key, its plate with what that has
 learnt by then, and its edge network as it is, or the one that --edge names, so that what was there the frame before is
-such a network's. Of each frame some pixels of the edge are kept, half of them from where the true edge is.
+such a network's. Of each frame some pixels of the edge are kept, more than half of them from where the true edge is.
 """
 
 import argparse
@@ -73,14 +73,14 @@ class Collector:
         self, masker: OnnxMasker, size: tuple[int, int], edge: EdgeSolver, chance: np.random.Generator
     ) -> None:
         self._masker, self._size, self._edge, self._chance = masker, size, edge, chance
-        self._key = DifferenceKey(models.find("room-key"), threads=1)
 
     def pixels(self, scene: Scene) -> npt.NDArray[np.float16]:
         """(N, CHANNELS) of all frames but the first."""
         refiner, backdrop, rows = Watched(self._edge), Learning(self._size), []
         if scene.empty is not None:
             backdrop.plate.add(scene.empty, np.zeros(self._masker.size[::-1], np.float32))
-        way = Pipeline(self._masker, refiner, backdrop, self._size, key=self._key)
+        key = DifferenceKey(models.find("room-key"), threads=1)
+        way = Pipeline(self._masker, refiner, backdrop, self._size, key=key)
         before: npt.NDArray[np.float32] | None = None
         for index, shot in enumerate(scene.shots()):
             way.process(Frame(shot.picture, index, index / FPS, 0.0))

@@ -95,8 +95,8 @@ class TrueMask(Closable):
 class Ours:
     """The product's own stages in their own order."""
 
-    def __init__(self, masker: Masker, key: DifferenceKey, edge: EdgeSolver, backdrop: Picture) -> None:
-        self._backdrop = Painted(backdrop)
+    def __init__(self, masker: Masker, edge: EdgeSolver, backdrop: Picture) -> None:
+        self._backdrop, key = Painted(backdrop), DifferenceKey(models.find("room-key"))
         self._way = Pipeline(masker, MatteRefiner(edge), self._backdrop, SIZE, key=key)
         self._index = 0
 
@@ -258,16 +258,16 @@ def main() -> None:
     cv2.setNumThreads(2)
     clips = read_clips(args.persons, args.rooms)
     backdrop = cover(open_style("swirl").picture, *SIZE)
-    ours, key = OnnxMasker(models.find(args.mask_model), SIZE), DifferenceKey(models.find("room-key"))
+    ours = OnnxMasker(models.find(args.mask_model), SIZE)
     edge_solver = EdgeSolver(models.find("edge-alpha"))
     peer = OnnxMasker(models.custom(args.peer), SIZE)
     methods: dict[str, Callable[[list[Shot]], Method]] = {
         "naive": lambda _: Common(ours, backdrop, cut=True),
         "mediapipe_blur": lambda _: Common(peer, backdrop, cut=False),
-        "ours": lambda _: Ours(ours, key, edge_solver, backdrop),
+        "ours": lambda _: Ours(ours, edge_solver, backdrop),
     }
     if args.true_mask:
-        methods["true_mask"] = lambda shots: Ours(TrueMask(shots, ours.size), key, edge_solver, backdrop)
+        methods["true_mask"] = lambda shots: Ours(TrueMask(shots, ours.size), edge_solver, backdrop)
     found: dict[str, list[Figures]] = {name: [] for name in methods}
     sheet: list[Image] = []
     for clip in clips:

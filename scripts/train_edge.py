@@ -3,7 +3,7 @@
     python scripts/train_edge.py runs/edge/*.npy --minutes 12 --out runs/edge
     python scripts/train_edge.py --export runs/edge/checkpoint.pt models/edge-alpha.onnx
 
-The last HELD_OUT of a hundred pixels of each file, which are of scenes of their own, are not trained on. Writes to
+The last HELD_OUT of a hundred pixels of each file, of scenes of their own but for the first, are not trained on. Writes to
 --out: `log.csv` and `checkpoint.pt`. After an export scripts/update_manifest.py brings the checksum up to date.
 """
 
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import torch
 from edge_net import EdgeNet, EdgeSolver, dot, features
+from onnx_file import write
 from torch import Tensor
 
 from nbst_live.mask.edge import ROWS
@@ -32,7 +32,6 @@ FORGETFUL = 0.1
 HELD_OUT = 4
 BATCH, RATE = 8192, 5e-3
 LOG_EVERY = 2000
-OPSET = 18
 
 
 @dataclass(frozen=True)
@@ -134,17 +133,7 @@ def export(checkpoint: Path, path: Path) -> None:
     net.load_state_dict(torch.load(checkpoint, weights_only=True))
     planes = tuple(torch.zeros(rows, 1024) for rows in ROWS.values())
     count = torch.export.Dim("count", min=2, max=1 << 24)
-    program = torch.onnx.export(
-        EdgeSolver(net).eval(), planes, input_names=list(ROWS), output_names=["alpha"],
-        dynamic_shapes=(tuple({1: count} for _ in ROWS),), opset_version=OPSET, dynamo=True, verbose=False,
-    )  # fmt: skip
-    assert program is not None
-    model = program.model_proto
-    del model.graph.value_info[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]  # where in the Python source it came from
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    write(EdgeSolver(net), planes, list(ROWS), "alpha", (tuple({1: count} for _ in ROWS),), path)
 
 
 def main() -> None:

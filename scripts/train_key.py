@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from key_data import CROPS, PLANES, Crops
 from key_net import DifferenceKey, KeyNet, features, squared
+from onnx_file import write
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -30,7 +30,6 @@ ELSEWHERE = 0.3
 HELD_OUT = 2
 BATCH, RATE, WEIGHT_DECAY, WARM_UP, CLIP, AVERAGE = 32, 4e-3, 1e-4, 100, 1.0, 0.997
 LOG_EVERY = 500
-OPSET = 18
 
 
 @dataclass(frozen=True)
@@ -136,18 +135,8 @@ def export(checkpoint: Path, path: Path) -> None:
     pictures = (torch.zeros(1, height, width, channels, dtype=torch.uint8) for channels in (3, 4))
     picture, room = pictures
     free = {1 + k: STRIDE * torch.export.Dim(name, min=2, max=256) for k, name in enumerate(("rows", "columns"))}
-    program = torch.onnx.export(
-        DifferenceKey(net).eval(), (picture, torch.zeros(1, height, width), room),
-        input_names=["picture", "alpha", "room"], output_names=["found"],
-        dynamic_shapes=(free, free, free), opset_version=OPSET, dynamo=True, verbose=False,
-    )  # fmt: skip
-    assert program is not None
-    model = program.model_proto
-    del model.graph.value_info[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]  # where in the Python source it came from
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    examples = picture, torch.zeros(1, height, width), room
+    write(DifferenceKey(net), examples, ("picture", "alpha", "room"), "found", (free, free, free), path)
 
 
 def main() -> None:

@@ -51,6 +51,10 @@ class Scene:
         assert not cv2.subtract(found, new).any()
         return float((found[new > 0] > 0).mean())
 
+    def grow(self, new: NDArray[np.uint8]) -> None:
+        """What is new beside somebody is more than it was."""
+        self._new = new
+
     def hide(self) -> None:
         """A frame in which nothing new is found."""
         self._company.of(np.zeros(SIZE, np.uint8), (BODY / np.float32(255)).astype(np.float32), ROOM)
@@ -92,3 +96,22 @@ def test_a_thing_that_moves_by_itself_does_not_go_along():
 def test_when_the_camera_moves_nobody_is_learnt_to_go_along():
     scene = Scene(DOOR)
     assert max(scene.frame(x, x, x) for x in (0, 3, 6, 9)) == 0
+
+
+def test_where_nobody_is_surely_there_nothing_goes_along():
+    company, alpha = Company(), np.full(SIZE, 0.0, np.float32)
+    alpha[BODY > 0] = 0.8
+    before = np.where(np.indices(SIZE)[1] < WIDTH // 2, 60, 170).astype(np.uint8)
+    company.of(DOOR, alpha, before)
+    assert not company.of(DOOR, alpha, np.where(DOOR > 0, 60, before).astype(np.uint8)).any()
+
+
+def test_what_touches_an_arm_does_not_become_one_bit_by_bit():
+    scene = Scene(ARM)
+    for x in (0, 3, 6):
+        scene.frame(x, x)
+    shares = []
+    for k in range(80):
+        scene.grow(moved(ARM, 6) | box(30, 130, 196, min(198 + 2 * k, WIDTH)))
+        shares.append(scene.frame(6, 0))
+    assert max(shares[-20:]) < 0.2

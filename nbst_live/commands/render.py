@@ -42,7 +42,7 @@ def run(settings: Settings) -> int:
         if settings.record is not None:
             check_target(settings.record)
         cutting, painting = app.open_cutting(settings), PaintingBar(interruption)
-        backdrop = _painted_room(settings, masker, cutting.key, size, painting)
+        backdrop = _painted_room(settings, masker, size, painting)
         # Opened only now: what went wrong before has cost no earlier recording of that name.
         outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
         pipeline = app.open_pipeline(settings, masker, cutting, backdrop, size)
@@ -60,9 +60,7 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _painted_room(
-    settings: Settings, masker: Masker, key: DifferenceKey, size: tuple[int, int], painting: PaintingBar
-) -> StillBackdrop:
+def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> StillBackdrop:
     """The finished backdrop of a clip, or of `--background`, at the clip's size."""
     style, how = app.open_styles(settings)[0], app.solver_settings(settings)
     seen: Room | None = None
@@ -73,7 +71,7 @@ def _painted_room(
         else:
             with app.open_source(settings, realtime=False) as source:
                 if how.mask_aware:
-                    seen = _gather(source, masker, key, size, painting.interruption).room()
+                    seen = _gather(source, masker, app.open_cutting(settings).key, size, painting.interruption).room()
                     room, known = seen.picture, seen.known
                 else:
                     room = source.read().picture

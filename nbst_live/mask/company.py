@@ -15,6 +15,8 @@ SURE, SOMEBODY, NOBODY = 0.9, 0.1, 0.04
 SOFT = 1.5
 """Spread, at half the size, of the soft border of what the movement is looked for in: a hard one would itself seem to
 stay."""
+FARTHEST = 0.25
+"""Most movement, as a share of the picture, that is believed."""
 LEAST = 1.5
 """Least movement, in pixels, that tells who goes along."""
 PATIENCE = 15
@@ -46,7 +48,7 @@ class Company:
 
     def of(self, regions: Matte, alpha: Alpha, grey: Matte) -> Matte:
         """255 where the `regions` (h, w), 255 where they are, have gone along with the people of `alpha` (h, w), now or
-        before, and have been seen ever since. `grey` is the frame at that size.
+        before, and have been seen since, but for PATIENCE frames at most. `grey` is the frame at that size.
         """
         since, people = self._since, cv2.dilate(cv2.compare(alpha, SOMEBODY, cv2.CMP_GT), RIM)
         if since is None or since.shape != grey.shape or not cv2.countNonZero(regions):
@@ -61,13 +63,18 @@ class Company:
                 moved = None
         if moved is not None:
             known = known | _gone_along(cv2.bitwise_not(people | self._people), grey, since, moved)
-        found = known & regions
+        sure = found = known & regions
         count, labels = cv2.connectedComponents(regions, connectivity=8, ltype=cv2.CV_16U)
         whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[found > 0]))
         most = theirs >= HALF * whole
         most[0] = False
         found = np.where(most[labels], np.uint8(255), found)
-        return self._begin(grey, people, found) if moved is not None or self._age >= PATIENCE else found
+        if moved is not None or self._age >= PATIENCE:
+            # What touches an arm is not to become an arm, and then what touches that.
+            self._begin(grey, people, sure)
+        elif movement is None:
+            self._known = sure
+        return found
 
     def _begin(self, grey: Matte, people: Matte, known: Matte) -> Matte:
         self._since, self._people, self._known, self._age = grey, people, known, 0
@@ -82,11 +89,14 @@ def _movement(alpha: Alpha, grey: Matte, before: Matte) -> Plane | None:
     alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     then, now = (cv2.resize(side, size, interpolation=cv2.INTER_AREA) for side in (before, grey))
     person, room = cv2.compare(alpha, SURE, cv2.CMP_GE), cv2.erode(cv2.compare(alpha, NOBODY, cv2.CMP_LE), RIM)
+    if not cv2.countNonZero(person):
+        return None
     window = cv2.GaussianBlur(person, (0, 0), SOFT).astype(np.float32)
     (x, y), _ = cv2.phaseCorrelate(*((side - np.float32(cv2.mean(side, person)[0])) * window for side in (then, now)))
     moved = cv2.warpAffine(then, np.array([[1, 0, x], [0, 1, y]], np.float32), size)
     after, still = (_apart(now, side, person) for side in (moved, then))
-    if after > FITS * still or _apart(now, moved, room) < _apart(now, then, room):
+    far = abs(x) > FARTHEST * size[0] or abs(y) > FARTHEST * size[1]
+    if far or after >= FITS * still or _apart(now, moved, room) < _apart(now, then, room):
         return None
     scale_x, scale_y = (whole / half for whole, half in zip(grey.shape[::-1], size, strict=True))
     return np.array([[1, 0, x * scale_x], [0, 1, y * scale_y]], np.float32)

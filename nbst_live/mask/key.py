@@ -49,12 +49,14 @@ class DifferenceKey:
         `small` is the picture at alpha's size. Raises MaskError.
         """
         if room is None:
+            self._company = Company()
             return alpha
         height, width = alpha.shape
         if room is not self._room or self._small.shape[:2] != alpha.shape:
             self._room, self._small = room, _shrunk(room, width, height)
             self._any = bool(self._small[..., 3].any())
         if not self._any:
+            self._company = Company()
             return alpha
         planes = [_padded(plane)[None] for plane in (small, alpha, self._small)]
         try:

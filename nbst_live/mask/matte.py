@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.errors import MaskError
 from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
 from nbst_live.mask.pixels import Pixels, Plane
 from nbst_live.mask.trimap import Trimaps
@@ -54,7 +55,11 @@ class MatteRefiner:
         samples = self._sampled(edge, trimap, picture, room, before)
         if anew:
             samples.fit[2] = 0  # there is no matte before this one
-        levels = self._edge.solve(samples)
+        try:
+            levels = self._edge.solve(samples)
+        except MaskError:
+            self._mattes = [np.zeros((0, 0), np.uint8)] * 2  # half written
+            raise
         levels *= np.float32(255)
         levels += np.float32(0.5)
         settled = levels.astype(np.uint8)
