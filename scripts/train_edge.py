@@ -3,8 +3,9 @@
     python scripts/train_edge.py runs/edge/*.npy --minutes 12 --out runs/edge
     python scripts/train_edge.py --export runs/edge/checkpoint.pt models/edge-alpha.onnx
 
-The last HELD_OUT of a hundred pixels of each file, of scenes of their own but for the first, are not trained on. Writes to
---out: `log.csv` and `checkpoint.pt`. After an export scripts/update_manifest.py brings the checksum up to date.
+The last HELD_OUT of a hundred pixels of each file, of scenes of their own but for the first, are not trained on.
+Writes to --out: `log.csv` and `checkpoint.pt`. After an export scripts/update_manifest.py brings the checksum up to
+date.
 """
 
 import argparse
