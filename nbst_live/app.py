@@ -225,8 +225,12 @@ def open_still_masker(settings: Settings, size: tuple[int, int]) -> Masker:
 
 def open_cutting(settings: Settings) -> Cutting:
     """What cuts people out, for the frames of one stream. Raises ModelError."""
-    key = DifferenceKey(models.find(KEY), threads=live_threads(settings))
-    return Cutting(key, open_refiner(settings))
+    return Cutting(open_key(settings), open_refiner(settings))
+
+
+def open_key(settings: Settings) -> DifferenceKey:
+    """What corrects alpha by the known room, for the frames of one stream. Raises ModelError."""
+    return DifferenceKey(models.find(KEY), threads=live_threads(settings))
 
 
 def open_refiner(settings: Settings, *, over_time: bool = True) -> MatteRefiner:

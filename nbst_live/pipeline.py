@@ -103,7 +103,8 @@ class Pipeline:
         for name, seconds in masked.seconds.items():
             self.timer.add(name, seconds)
         if isinstance(masked.found, MaskError):
-            return self._backdrop_alone(frame, masked.found)
+            self._backdrop.observe(frame, None)
+            return self._backdrop_alone(masked.found)
         alpha, corrected, trimap = masked.found
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
@@ -113,7 +114,7 @@ class Pipeline:
             with stage("matte"):
                 cutout = self._refiner.settle(trimap, frame.picture, self._backdrop.room())
         except MaskError as error:
-            return self._backdrop_alone(frame, error)
+            return self._backdrop_alone(error)
         self.matte = cutout.matte
         self.counts.with_person += bool(cv2.countNonZero(self.matte) > PERSON_SHARE * self.matte.size)
         if self.panic:
@@ -131,13 +132,12 @@ class Pipeline:
         """The backdrop alone, while no frame comes. Needs one frame before it."""
         return self._backdrop.latest()
 
-    def _backdrop_alone(self, frame: Frame, error: MaskError) -> Picture:
+    def _backdrop_alone(self, error: MaskError) -> Picture:
         """Without a mask nobody knows what is room: nothing of the frame may be shown."""
         self.counts.mask_failures += 1
         if self.counts.mask_failures == 1:
             log.warning("%s; the backdrop alone is shown", error)
         self.matte = None
-        self._backdrop.observe(frame, None)
         return self._backdrop.latest()
 
 

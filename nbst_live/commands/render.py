@@ -71,7 +71,7 @@ def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], pai
         else:
             with app.open_source(settings, realtime=False) as source:
                 if how.mask_aware:
-                    seen = _gather(source, masker, app.open_cutting(settings).key, size, painting.interruption).room()
+                    seen = _gather(source, masker, app.open_key(settings), size, painting.interruption).room()
                     room, known = seen.picture, seen.known
                 else:
                     room = source.read().picture

@@ -63,12 +63,12 @@ class Company:
                 moved = None
         if moved is not None:
             known = known | _gone_along(cv2.bitwise_not(people | self._people), grey, since, moved)
-        sure = found = known & regions
+        sure = known & regions
         count, labels = cv2.connectedComponents(regions, connectivity=8, ltype=cv2.CV_16U)
-        whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[found > 0]))
+        whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[sure > 0]))
         most = theirs >= HALF * whole
         most[0] = False
-        found = np.where(most[labels], np.uint8(255), found)
+        found = np.where(most[labels], np.uint8(255), sure)
         if moved is not None or self._age >= PATIENCE:
             # What touches an arm is not to become an arm, and then what touches that.
             self._begin(grey, people, sure)
