@@ -11,18 +11,25 @@ from dataclasses import dataclass
 
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, SourceStalled
-from nbst_live.stages import Alpha, Frame, Source, Trimap
+from nbst_live.stages import Alpha, Frame, Picture, Source
 from nbst_live.threads import Worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Who is in a frame: the picture at the network's size, and of the same size alpha, and that corrected."""
+
+    small: Picture
+    alpha: Alpha
+    corrected: Alpha
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Masked:
-    """A frame, and its alpha, that corrected, and its trimap, or what kept it from them; `seconds` is what each stage
-    took.
-    """
+    """A frame, and who is in it, or what kept that from being found; `seconds` is what each stage took."""
 
     frame: Frame
-    found: tuple[Alpha, Alpha, Trimap] | MaskError
+    found: Found | MaskError
     seconds: dict[str, float]
 
 

@@ -17,7 +17,7 @@ from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.mask.shrink import shrink
-from nbst_live.masked import Masked, MaskedFrames
+from nbst_live.masked import Found, Masked, MaskedFrames
 from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
 from nbst_live.timing import StageTimer
 
@@ -81,7 +81,7 @@ class Pipeline:
         return self.finish(self.look(frame))
 
     def look(self, frame: Frame) -> Masked:
-        """The first half of the way, all at the network's size. It may run in another thread than the second half."""
+        """The first half of the way: who is in the frame. It may run in another thread than the second half."""
         began = time.perf_counter()
         small = shrink(frame.picture, *self._masker.size)
         try:
@@ -90,14 +90,11 @@ class Pipeline:
             corrected = alpha if self._key is None else self._key.correct(alpha, small, self._backdrop.room())
         except MaskError as error:
             return Masked(frame, error, {"mask": time.perf_counter() - began})
-        compared = time.perf_counter()
-        trimap = self._refiner.trimap(self._people.keep(corrected), small)
-        ended = time.perf_counter()
-        seconds = {"mask": found - began, "key": compared - found, "trimap": ended - compared}
-        return Masked(frame, (alpha, corrected, trimap), seconds)
+        seconds = {"mask": found - began, "key": time.perf_counter() - found}
+        return Masked(frame, Found(small, alpha, corrected), seconds)
 
     def finish(self, masked: Masked) -> Picture:
-        """The second half, in full size: from a frame and its trimap to the picture, valid until the next call."""
+        """The second half: from a frame and its alpha to the picture, valid until the next call."""
         stage, frame = self.timer.stage, masked.frame
         self.counts.frames_in += 1
         for name, seconds in masked.seconds.items():
@@ -105,10 +102,12 @@ class Pipeline:
         if isinstance(masked.found, MaskError):
             self._backdrop.observe(frame, None)
             return self._backdrop_alone(masked.found)
-        alpha, corrected, trimap = masked.found
+        found = masked.found
+        with stage("trimap"):
+            trimap = self._refiner.trimap(self._people.keep(found.corrected), found.small)
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
-            self._backdrop.observe(frame, alpha, corrected)
+            self._backdrop.observe(frame, found.alpha, found.corrected)
             backdrop = self._backdrop.latest()
         try:
             with stage("matte"):

@@ -25,10 +25,10 @@ from nbst_live.backdrop.still import StillBackdrop
 from nbst_live.mask.edge import ROWS, EdgeSolver, Samples
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
-from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.matte import Cut, MatteRefiner
 from nbst_live.mask.pixels import Pixels
 from nbst_live.pipeline import Pipeline
-from nbst_live.stages import Alpha, Frame, Matte, Picture, Room, Trimap
+from nbst_live.stages import Alpha, Frame, Room
 
 SIZES = {(640, 360): 0.6, (960, 540): 0.25, (640, 480): 0.15}
 KEPT, KEPT_NEAR = 500, 700
@@ -39,15 +39,20 @@ CHANNELS = sum(ROWS.values()) + 2
 
 
 class Watched(MatteRefiner):
-    """Keeps what was known of the last frame's pixels."""
+    """Keeps what was known of a frame's pixels until it is asked for."""
 
-    edge_pixels: Pixels
-    samples: Samples
+    def __init__(self, edge: EdgeSolver) -> None:
+        super().__init__(edge)
+        self._parts: list[tuple[Pixels, Samples]] = []
 
-    def _sampled(self, edge: Pixels, trimap: Trimap, picture: Picture, room: Room | None, before: Matte) -> Samples:
-        self.edge_pixels = edge
-        self.samples = super()._sampled(edge, trimap, picture, room, before)
-        return self.samples
+    def taken(self) -> list[tuple[Pixels, Samples]]:
+        """The pixels of the edge, in parts."""
+        parts, self._parts = self._parts, []
+        return parts
+
+    def _cut(self, pixels: Pixels, samples: Samples) -> Cut:
+        self._parts.append((pixels, samples))
+        return super()._cut(pixels, samples)
 
 
 class Learning(StillBackdrop):
@@ -84,19 +89,21 @@ class Collector:
         before: npt.NDArray[np.float32] | None = None
         for index, shot in enumerate(scene.shots()):
             way.process(Frame(shot.picture, index, index / FPS, 0.0))
-            edge = refiner.edge_pixels
-            if before is not None and len(edge.where):
-                picked = self._picked(shot.alpha, edge)
-                truths = shot.alpha.reshape(-1)[edge.where], edge.fetch(before, refiner.samples.bounds[2:])
-                rows.append(np.vstack([*refiner.samples, *truths]).T[picked].astype(np.float16))
+            parts = refiner.taken()
+            where = np.concatenate([pixels.where for pixels, _ in parts])
+            if before is not None and len(where):
+                known = np.hstack([np.vstack(samples) for _, samples in parts])
+                then = np.hstack([pixels.fetch(before, samples.bounds[2:]) for pixels, samples in parts])
+                picked = self._picked(shot.alpha, where)
+                rows.append(np.vstack([known, shot.alpha.reshape(-1)[where], then]).T[picked].astype(np.float16))
             before = shot.alpha
         return np.concatenate(rows) if rows else np.zeros((0, CHANNELS), np.float16)
 
-    def _picked(self, alpha: npt.NDArray[np.float32], edge: Pixels) -> npt.NDArray[np.intp]:
+    def _picked(self, alpha: npt.NDArray[np.float32], where: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         mixed = ((alpha > 0.02) & (alpha < 0.98)).astype(np.uint8)
-        near = np.flatnonzero(cv2.dilate(mixed, REACH).reshape(-1)[edge.where])
-        picks = ((np.arange(len(edge.where)), KEPT), (near, KEPT_NEAR))
-        return np.concatenate([self._chance.permutation(where)[:count] for where, count in picks])
+        near = np.flatnonzero(cv2.dilate(mixed, REACH).reshape(-1)[where])
+        picks = ((np.arange(len(where)), KEPT), (near, KEPT_NEAR))
+        return np.concatenate([self._chance.permutation(which)[:count] for which, count in picks])
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ A mask network's alpha is a few pixels wide where a person's edge is one, and en
 perceptron of two hidden layers sees, for each pixel of the edge, what a matting equation would: its colour, the means
 of person and room nearby, the room behind it where that is known, the alphas of mask and guided filter, how far the
 edge is, how the pixel moves and what it was before. It is the point head of PointRend (Kirillov et al., "PointRend:
-Image Segmentation as Rendering", 2020), with colours in place of a network's features.
+Image Segmentation as Rendering", 2020), with colours in place of a network's features. Its neighbours' colours would
+tell it nothing more: with them the error on pixels left out of the training was the same.
 
 What the equation C = alpha F + (1 - alpha) B says by itself is given as such (`features`): no perceptron of this size
 learns to divide.
@@ -16,14 +17,14 @@ from torch.nn import functional
 
 from nbst_live.mask.edge import ROWS
 
-HIDDEN = 24
+HIDDEN = 32
 LUMA = 0.114 / 255, 0.587 / 255, 0.299 / 255
 """Of BGR in 0..255."""
 CONTRAST = 100.0
 """Squared distance of F and B at which the equation counts as much as the guided filter's alpha."""
-APART, LENGTH, OFF = 300.0, 1000.0, 200.0
+APART, LENGTH, OFF, CHANGED = 300.0, 1000.0, 200.0, 100.0
 """Squared distances that count as half: of a colour from the room, of the person's from the room's, of a colour from
-the line between the two."""
+the line between the two, of a colour from the one that was there the frame before."""
 GREY = 64.0
 """Grey levels that count as 1."""
 SPEED = 4.0
@@ -39,42 +40,43 @@ def dot(one: Tensor, other: Tensor) -> Tensor:
 
 
 def share(difference: Tensor, axis: Tensor, prior: Tensor) -> Tensor:
-    """Alpha (..., 1, N) by the equation alone: how far on the way `axis` (3, N) from the room to the person colours are
-    that differ from the room by `difference` (..., 3, N).
+    """Alpha (1, N) by the equation alone: how far on the way `axis` (3, N) from the room to the person a colour is that
+    differs from the room by `difference` (3, N).
     """
-    blue, green, red = (difference * axis).split(1, dim=-2)
-    return ((blue + green + red + CONTRAST * prior) / (dot(axis, axis) + CONTRAST)).clamp(-0.5, 1.5)
+    return ((dot(difference, axis) + CONTRAST * prior) / (dot(axis, axis) + CONTRAST)).clamp(-0.5, 1.5)
 
 
 def features(rows: dict[str, Tensor]) -> Tensor:
     """What the perceptron sees, (FEATURES, N), of the rows that nbst_live.mask.edge.Samples describes: first what is in
     grey levels, then what is about 1.
     """
-    (person, wide), (behind, wider), (beside, widest), (room, unsteady) = (
-        rows[name].split((3, 1)) for name in ("near_person", "behind", "next_person", "next_room")
+    (person, wide), (behind, wider), (beside, widest), (room, unsteady), (then, matte) = (
+        rows[name].split((3, 1)) for name in ("near_person", "behind", "next_person", "next_room", "before")
     )
     slope, offset, keep, alpha = rows["fit"].split(1)
     floor, ceiling, x, y = rows["bounds"].split(1)
-    seen = rows["picture"][:3]
+    seen = rows["picture"]
     blue, green, red = seen.split(1)
     luma = LUMA[0] * blue + LUMA[1] * green + LUMA[2] * red
     prior = ((slope * luma + offset - LOW) / (HIGH - LOW)).clamp(0, 1)
-    axis, difference = person - behind, rows["picture"].reshape(5, 3, -1) - behind
-    shares = share(difference, axis, prior)
-    length, apart, on_line = dot(axis, axis), dot(difference[0], difference[0]), shares[0].clamp(0, 1)
-    off = (apart + on_line * (on_line * length - 2 * dot(difference[0], axis))).clamp(min=0)
+    axis, difference, step = person - behind, seen - behind, seen - then
+    length, apart, along, changed = dot(axis, axis), dot(difference, difference), dot(difference, axis), dot(step, step)
+    alone = ((along + CONTRAST * prior) / (length + CONTRAST)).clamp(-0.5, 1.5)
+    on_line = alone.clamp(0, 1)
+    off = (apart + on_line * (on_line * length - 2 * along)).clamp(min=0)
     return torch.cat(
         [
-            difference.flatten(0, 1), axis, seen, beside - behind, room - behind,
-            shares.flatten(0, 1), share(seen - room, beside - room, prior),
+            difference, axis, seen, beside - behind, room - behind,
+            alone, share(seen - room, beside - room, prior),
             apart / (apart + APART), length / (length + LENGTH), off / (off + OFF),
             rows["known"], prior, alpha, unsteady, wide, wider, widest, floor, ceiling,
-            torch.sqrt(x * x + y * y) / SPEED, keep, keep * (rows["before"] - prior),
+            torch.sqrt(x * x + y * y) / SPEED, keep, keep * (matte / 255 - prior),
+            keep * dot(step, axis) / (length + CONTRAST), keep * CHANGED / (changed + CHANGED),
         ]
     )  # fmt: skip
 
 
-COLOURS, FEATURES = 15 + 4 * 3, 15 + 4 * 3 + 5 + 1 + 3 + 9 + 3
+COLOURS, FEATURES = 5 * 3, 5 * 3 + 2 + 3 + 9 + 5
 """How many features are in grey levels, and how many there are."""
 
 

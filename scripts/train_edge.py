@@ -24,14 +24,14 @@ from torch import Tensor
 
 from nbst_live.mask.edge import ROWS
 
-STEADY = 0.5
+STEADY = 1.0
 """Weight of the error's change since the frame before, beside the error."""
 UNSEEN, CONTRAST = 0.5, 150.0
 """Weight of a pixel whose person and room have the same colour, and distance of the two that adds 1 to it."""
 FORGETFUL = 0.1
 """Share of pixels that know nothing of the frame before, as in a still."""
 HELD_OUT = 4
-BATCH, RATE = 8192, 5e-3
+BATCH = 8192
 LOG_EVERY = 2000
 
 
@@ -58,7 +58,7 @@ class Batch:
             rows["fit"][2] *= 1 - forget
         contrast = rows["near_person"][:3] - rows["behind"][:3]
         weight = UNSEEN + torch.sqrt(dot(contrast, contrast))[0] / CONTRAST
-        return cls(features(rows), truth[0], rows["before"][0] - before[0], keep, weight)
+        return cls(features(rows), truth[0], rows["before"][3] / 255 - before[0], keep, weight)
 
 
 class Pixels:
@@ -102,15 +102,17 @@ def errors(net: EdgeNet, batches: list[Batch]) -> list[float]:
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     pixels, net = Pixels(args.pixels, args.seed), EdgeNet()
+    if args.start is not None:
+        net.load_state_dict(torch.load(args.start, weights_only=True))
     held_out = list(pixels.held_out())
-    optimiser = torch.optim.Adam(net.parameters(), RATE)
+    optimiser = torch.optim.Adam(net.parameters(), args.rate)
     args.out.mkdir(parents=True, exist_ok=True)
     began, step, total = time.monotonic(), 0, 0.0
     with (args.out / "log.csv").open("w", newline="", encoding="utf-8") as file:
         log = csv.writer(file)
         while (done := (time.monotonic() - began) / (60 * args.minutes)) < 1:
             for group in optimiser.param_groups:
-                group["lr"] = RATE * (0.5 + 0.5 * np.cos(np.pi * done))
+                group["lr"] = args.rate * (0.5 + 0.5 * np.cos(np.pi * done))
             batch = pixels.draw()
             loss = loss_of(net(batch.seen), batch)
             optimiser.zero_grad()
@@ -142,6 +144,8 @@ def main() -> None:
     parser.add_argument("pixels", type=Path, nargs="*", metavar="F.npy", help="what edge_data.py has gathered")
     parser.add_argument("--minutes", type=float, default=12, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--start", type=Path, metavar="CHECKPOINT", help="go on from there")
+    parser.add_argument("--rate", type=float, default=5e-3, metavar="N", help="of Adam, at first (default: 0.005)")
     parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--export", type=Path, nargs=2, metavar=("CHECKPOINT", "F.onnx"), help="write the ONNX file")
     args = parser.parse_args()

@@ -110,7 +110,7 @@ def test_the_network_learns_them(pixels):
 def test_what_is_forgotten_plays_no_part(pixels):
     some = pixels[:50].copy()
     other = some.copy()
-    other[:, -3] = 1 - other[:, -3]  # the alpha of the frame before
+    other[:, -6:-2] = 255 - other[:, -6:-2]  # the frame before and its matte
     forgotten = [Batch.of(rows, torch.ones(50)).seen for rows in (some, other)]
     torch.testing.assert_close(*forgotten)
 

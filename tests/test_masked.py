@@ -5,16 +5,14 @@ import pytest
 
 from nbst_live.errors import MaskError, SourceEnded, SourceError, SourceStalled
 from nbst_live.fakes import FakeSource
-from nbst_live.masked import Masked, MaskedFrames
-from nbst_live.stages import Trimap
+from nbst_live.masked import Found, Masked, MaskedFrames
 
 PICTURE = np.zeros((9, 16, 3), np.uint8)
-SMALL = np.zeros((9, 16), np.uint8)
 
 
 def found(level):
-    alpha, plane = np.full((9, 16), level, np.float32), np.zeros((9, 16, 4), np.float32)
-    return alpha, alpha, Trimap(PICTURE, SMALL, SMALL, *[plane] * 6)
+    alpha = np.full((9, 16), level, np.float32)
+    return Found(PICTURE, alpha, alpha)
 
 
 NOBODY = found(0)
@@ -33,7 +31,7 @@ def test_frames_come_in_order_each_with_its_own_mask_and_then_the_end():
         with pytest.raises(SourceEnded):
             ahead.read()
     assert [m.frame.index for m in read] == list(range(5))
-    assert all(m.found[0][0, 0] == np.float32(m.frame.index / 10) for m in read)
+    assert all(m.found.alpha[0, 0] == np.float32(m.frame.index / 10) for m in read)
 
 
 def test_the_next_frame_is_masked_while_this_one_is_finished():

@@ -85,14 +85,17 @@ def test_a_new_size_starts_anew():
 
 
 def test_a_known_room_makes_the_edge_truer():
-    picture, truth = scene(300)
-    empty = Room(np.full_like(picture, 60), np.full(picture.shape[:2], 255, np.uint8))
+    _, truth = scene(300)
+    stripes = np.indices((HEIGHT, WIDTH)).sum(axis=0) // 20 % 2
+    wall = np.where(stripes, 160, 60).astype(np.uint8)[..., None].repeat(3, axis=2)
+    picture = (truth[..., None] * 210 + (1 - truth[..., None]) * wall).astype(np.uint8)
+    empty = Room(wall, np.full(wall.shape[:2], 255, np.uint8))
     shifted = np.roll(network_alpha(truth), 2, axis=1)
     errors = [
         np.abs(MatteRefiner(EDGE, over_time=False).refine(shifted, picture, room).matte / 255 - truth).mean()
         for room in (None, empty)
     ]
-    assert errors[1] < 0.7 * errors[0]
+    assert errors[1] < 0.4 * errors[0]
 
 
 def test_the_known_room_counts_in_the_light_of_the_frame():
@@ -110,7 +113,7 @@ def test_the_cutout_lists_all_mixed_pixels_of_its_matte_with_their_alpha_and_col
     cutout = MatteRefiner(EDGE).refine(network_alpha(truth), picture)
     levels = cutout.matte.reshape(-1)
     assert len(cutout.mixed) > 500
-    assert (cutout.mixed == np.flatnonzero((levels > 0) & (levels < 255))).all()
+    assert (np.sort(cutout.mixed) == np.flatnonzero((levels > 0) & (levels < 255))).all()
     assert np.abs(cutout.alpha - levels[cutout.mixed] / 255).max() < 1e-6
     assert cutout.colours.shape == (3, len(cutout.mixed))
 

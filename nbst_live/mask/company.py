@@ -51,8 +51,7 @@ class Company:
         before, and have been seen since, but for PATIENCE frames at most. `grey` is the frame at that size.
         """
         since, people = self._since, cv2.dilate(cv2.compare(alpha, SOMEBODY, cv2.CMP_GT), RIM)
-        anew = since is None or since.shape != grey.shape
-        if anew or not (cv2.countNonZero(regions) or cv2.countNonZero(self._known)):
+        if since is None or since.shape != grey.shape or not (regions.any() or self._known.any()):
             return self._begin(grey, people, np.zeros_like(regions))
         self._age += 1
         known, movement = self._known, _movement(alpha, grey, since)

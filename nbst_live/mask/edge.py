@@ -19,8 +19,8 @@ from nbst_live.models import ModelRecord
 CLEAN = 0.05
 """Regularisation of F: the weight, beside alpha squared, of the mean of the person nearby; less where alpha is high."""
 ROWS = {
-    "picture": 15, "fit": 4, "bounds": 4, "near_person": 4, "behind": 4, "next_person": 4, "next_room": 4,
-    "known": 1, "before": 1,
+    "picture": 3, "fit": 4, "bounds": 4, "near_person": 4, "behind": 4, "next_person": 4, "next_room": 4,
+    "known": 1, "before": 4,
 }  # fmt: skip
 """What is known of a pixel, and how many numbers that is."""
 
@@ -30,10 +30,10 @@ Plane = npt.NDArray[np.float32]
 class Samples(NamedTuple):
     """What is known of N pixels, float32, each with as many rows as ROWS says.
 
-    `picture` is the frame's colour there, then a pixel of the network further up, down, left and right. `fit`,
-    `bounds`, `near_person`, `next_person` and `next_room` are the trimap's planes there, and so is `behind`, but
-    for its colours, which are the known room's in this frame's light where there is one; `known`, in [0, 1], says
-    how far. `before` is the alpha that was there the frame before, moved along.
+    `picture` is the frame's colour there. `fit`, `bounds`, `near_person`, `next_person` and `next_room` are the
+    trimap's planes there, and so is `behind`, but for its colours, which are the known room's in this frame's light
+    where there is one; `known`, in [0, 1], says how far. `before` is the colour, in this frame's light, and the matte,
+    in 0..255, that were there the frame before, moved along.
     """
 
     picture: Plane

@@ -74,6 +74,8 @@ class DifferenceKey:
         thick = cv2.bitwise_and(cv2.dilate(cv2.morphologyEx(new, cv2.MORPH_OPEN, THICK), RIM), new)
         company = self._company.of(thick, alpha, cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
         things = cv2.subtract(thick, cv2.dilate(company, RIM))
+        if not cv2.countNonZero(things):
+            return found
         return np.where(things > 0, np.minimum(found, alpha), found)
 
 
@@ -96,6 +98,8 @@ def _restored(found: Alpha, alpha: Alpha, small: Picture, plate: Picture) -> Alp
     # A region's rim may still be the person's.
     doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, small, plate)
     doubtful[0] = False
+    if not doubtful.any():
+        return found
     given = cv2.bitwise_and(cv2.dilate(doubtful[labels].astype(np.uint8), RIM), sure)
     return np.where(given > 0, alpha, found)
 

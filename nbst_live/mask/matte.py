@@ -1,37 +1,45 @@
 """From the network's alpha to the person cut out at full resolution: steady over time, fitted to the frame's edges.
 
 The trimap (trimap.py) leaves an edge between person and room: only its pixels are looked at in full resolution
-(pixels.py). Their alpha is found by all that is known of them, and the person's own colours with it (edge.py).
+(pixels.py). Their alpha is found by all that is known of them (evidence.py), and the person's own colours with it
+(edge.py).
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.errors import MaskError
 from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
-from nbst_live.mask.pixels import Pixels, Plane
+from nbst_live.mask.evidence import Earlier, Evidence, Rooms, gains
+from nbst_live.mask.pixels import Framed, Lattice, Pixels, Plane
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
 
 LEAST = 4
 """Levels that are no more than 0, or no less than 255: no veil of the room, no ghost of the backdrop in the person."""
-SOFT = 0.008
-"""Reach of the soft border of the known room, as a share of the width."""
-LIGHT = 0.5, 2.0
-"""Least and most that the light may have changed since the plate was gathered."""
+
+
+class Cut(NamedTuple):
+    """Pixels of the edge: the level of each, and of those that are mixed the index, alpha and colours."""
+
+    levels: Matte
+    mixed: npt.NDArray[np.intp]
+    alpha: Plane
+    colours: Plane
 
 
 class MatteRefiner:
-    """Keeps the previous alpha, frame and matte; for frames of one stream, each half in one thread."""
+    """Keeps the previous alpha, frame and matte; for frames of one stream, in one thread."""
 
     def __init__(self, edge: EdgeSolver, *, over_time: bool = True) -> None:
         self._edge = edge
         self._trimaps = Trimaps(over_time=over_time)
+        self._rooms = Rooms()
         self._mattes = [np.zeros((0, 0), np.uint8)] * 2
-        self._room: Room | None = None
-        self._room_known: npt.NDArray[np.uint8]
-        self._small_room: npt.NDArray[np.uint8]
+        self._frames = [np.zeros((0, 0, 4), np.uint8)] * 2
+        self._earlier: tuple[Framed, Picture] | None = None
 
     def refine(self, alpha: Alpha, picture: Picture, room: Room | None = None) -> Cutout:
         """Both halves: the person of `picture` by its alpha at the network's size."""
@@ -46,69 +54,48 @@ class MatteRefiner:
 
         The cutout's matte is valid until the next call but one. Raises MaskError.
         """
-        anew = self._mattes[0].shape != picture.shape[:2]
-        if anew:
-            self._mattes = [np.zeros(picture.shape[:2], np.uint8) for _ in range(2)]
+        matte, frame = self._buffers(picture)
+        earlier, self._earlier = self._earlier, None
+        evidence = Evidence(
+            trimap,
+            frame,
+            None if earlier is None else Earlier(earlier[0], gains(trimap.small, earlier[1])),
+            self._rooms.known(room, trimap),
+        )
+        lattice = Lattice(trimap, matte.shape)
+        corners = self._cut(lattice.corners, evidence.of(lattice.corners))
+        left = lattice.fill(corners.levels, matte)
+        inner = self._cut(left, evidence.of(left))
+        matte.reshape(-1)[left.where] = inner.levels
+        cv2.insertChannel(matte, frame, 3)
+        self._earlier = frame, trimap.small
+        return Cutout(
+            matte,
+            np.concatenate([corners.mixed, inner.mixed]),
+            np.concatenate([corners.alpha, inner.alpha]),
+            np.concatenate([corners.colours, inner.colours], axis=1),
+        )
+
+    def _buffers(self, picture: Picture) -> tuple[Matte, Framed]:
+        """For this frame's matte, and with the frame in it; those of the frame before stay as they are."""
+        if self._mattes[0].shape != picture.shape[:2]:
+            self._mattes = [np.empty(picture.shape[:2], np.uint8) for _ in range(2)]
+            self._frames = [np.empty((*picture.shape[:2], 4), np.uint8) for _ in range(2)]
+            self._earlier = None
         self._mattes.reverse()
-        matte, before = self._mattes
-        edge = Pixels.between(trimap, matte)
-        samples = self._sampled(edge, trimap, picture, room, before)
-        if anew:
-            samples.fit[2] = 0  # there is no matte before this one
-        try:
-            levels = self._edge.solve(samples)
-        except MaskError:
-            self._mattes = [np.zeros((0, 0), np.uint8)] * 2  # half written
-            raise
+        self._frames.reverse()
+        cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA, dst=self._frames[0])
+        return self._mattes[0], self._frames[0]
+
+    def _cut(self, pixels: Pixels, samples: Samples) -> Cut:
+        levels = self._edge.solve(samples)
         levels *= np.float32(255)
         levels += np.float32(0.5)
         settled = levels.astype(np.uint8)
         settled[settled <= LEAST] = 0
         settled[settled >= 255 - LEAST] = 255
-        matte.reshape(-1)[edge.where] = settled
         mixed = np.flatnonzero(settled - np.uint8(1) < np.uint8(254))
         alpha = settled[mixed] * np.float32(1 / 255)
-        colours = (side[:3].take(mixed, axis=1) for side in (samples.picture, samples.near_person, samples.behind))
-        seen, person, behind = colours
-        return Cutout(matte, edge.where[mixed], alpha, solve_colours(seen, alpha, person, behind))
-
-    def _sampled(self, edge: Pixels, trimap: Trimap, picture: Picture, room: Room | None, before: Matte) -> Samples:
-        """All that is known of the edge's pixels; `before` is the matte of the frame before."""
-        bounds, behind = edge.sample(trimap.bounds), edge.sample(trimap.near_room)
-        known = self._put_room(behind, edge, room, trimap)
-        return Samples(
-            picture=edge.pick_around(picture),
-            fit=edge.sample(trimap.fit),
-            bounds=bounds,
-            near_person=edge.sample(trimap.near_person),
-            behind=behind,
-            next_person=edge.sample(trimap.next_person),
-            next_room=edge.sample(trimap.next_room),
-            known=known[None],
-            before=edge.fetch(before, bounds[2:])[None] * np.float32(1 / 255),
-        )
-
-    def _put_room(self, behind: Plane, edge: Pixels, room: Room | None, trimap: Trimap) -> Plane:
-        """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
-        if room is None:
-            return np.zeros(len(edge.where), np.float32)
-        size = trimap.small.shape[1::-1]
-        if room is not self._room or self._small_room.shape[1::-1] != size:
-            self._room = room
-            self._room_known = cv2.merge([room.picture, _softened(room.known)])
-            small_known = cv2.merge([room.picture, room.known])
-            self._small_room = cv2.resize(small_known, size, interpolation=cv2.INTER_NEAREST)
-        both = cv2.bitwise_and(trimap.room, self._small_room[..., 3])
-        now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (trimap.small, self._small_room))
-        light = np.clip((now + 1) / (then + 1), *LIGHT)
-        *colours, known = edge.pick(self._room_known)
-        known *= np.float32(1 / 255)
-        for channel, (colour, gain) in enumerate(zip(colours, light, strict=True)):
-            behind[channel] += known * (np.minimum(colour * gain, 255) - behind[channel])
-        return known
-
-
-def _softened(known: Matte) -> Matte:
-    """Falls to 0 towards the border of what is known: a step there would show in alpha as blocks."""
-    width = 2 * round(SOFT * known.shape[1]) + 1
-    return np.asarray(cv2.convertScaleAbs(cv2.subtract(cv2.blur(known, (width, width)), 128), alpha=255 / 127))
+        sides = (samples.picture, samples.near_person, samples.behind)
+        seen, person, behind = (side[:3].take(mixed, axis=1) for side in sides)
+        return Cut(settled, pixels.where[mixed], alpha, solve_colours(seen, alpha, person, behind))

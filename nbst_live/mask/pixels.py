@@ -1,4 +1,9 @@
-"""The pixels of a frame that lie between person and room, as lists: the edge is a tenth of the frame or less."""
+"""The pixels of a frame that lie between person and room, as lists: the edge is a tenth of the frame or less.
+
+Not all of them are looked at one by one. As PointRend does (Kirillov et al. 2020, section 3.1) the edge is subdivided:
+first a lattice, about two of its pixels to one of the network's, then all of the cells whose corners are not all person
+or all room.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,14 +12,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.stages import Matte, Picture, Trimap
+from nbst_live.stages import Matte, Trimap
 
 OPEN = 127
 """Level of what is neither surely person nor surely room."""
+SPACING = 0.45
+"""Distance of the lattice's pixels, in pixels of the network; in the frame's own it is a whole number, 1 at least."""
 ROW = 1024
 """cv2.remap takes no map higher than 32767: a list of pixels is sampled as a picture of rows of this width."""
 
 Plane = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
+Framed = npt.NDArray[np.uint8]
+"""A picture with a plane, a frame with its matte for one, (H, W, 4) uint8: BGR, then that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,67 +33,83 @@ class Pixels:
     (rows, ROW) each with the last row padded, and the full picture's `scale` over that, in x and y.
     """
 
-    where: npt.NDArray[np.intp]
+    where: Indices
     x: Plane
     y: Plane
     scale: tuple[float, float]
 
     @classmethod
-    def between(cls, trimap: Trimap, matte: Matte) -> Self:
-        """Those that are neither person nor room; writes 255 and 0 into the matte where they are."""
-        person, room = trimap.person, trimap.room
-        (height, width), (rows, columns) = matte.shape, person.shape
-        scale = width / columns, height / rows
-        levels = (person & (255 - OPEN)) | (OPEN & ~room)
-        wide = cv2.resize(levels, (width, rows), interpolation=cv2.INTER_NEAREST)
-        lines = np.arange(height) * rows // height
-        np.take(wide, lines, axis=0, out=matte, mode="clip")
-        where = np.flatnonzero(matte == OPEN)
-        line = where.astype(np.int32) // np.int32(width)
-        x, y = _scaled(_rows(where - line * width), 1 / scale[0]), _scaled(_rows(line), 1 / scale[1])
-        return cls(where, x, y, scale)
+    def at(cls, line: Indices, column: Indices, width: int, scale: tuple[float, float]) -> Self:
+        """Those in these lines and columns, (N,) each, of a picture of that width."""
+        x, y = (_scaled(_rows(places), 1 / ratio) for places, ratio in zip((column, line), scale, strict=True))
+        return cls(line * width + column, x, y, scale)
 
-    def pick(self, picture: npt.NDArray[np.uint8]) -> Plane:
-        """A full picture (H, W, 4) uint8 at these pixels, (4, N) float32."""
-        return _taken(picture, self.where)
-
-    def pick_around(self, picture: Picture) -> Plane:
-        """A full picture (H, W, 3) at these pixels, then a pixel of the network's size further up, down, left and
-        right, at the picture's border itself; (15, N) float32.
-        """
-        fours = cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA)
-        width, last = picture.shape[1], picture.shape[0] * picture.shape[1] - 1
-        across, down = (max(1, round(ratio)) for ratio in self.scale)
-        where, column = self.where, self.where % width
-        places = (
-            where,
-            np.maximum(where - down * width, column),
-            np.minimum(where + down * width, last - (width - 1 - column)),
-            where - np.minimum(column, across),
-            where + np.minimum(width - 1 - column, across),
-        )
-        return np.concatenate([_taken(fours, place)[:3] for place in places])
+    def pick(self, picture: Framed) -> Plane:
+        """A full picture at these pixels, (4, N) float32."""
+        # Four bytes are taken much faster than thrice one.
+        pixels = picture.reshape(-1, 4).view(np.uint32).reshape(-1).take(self.where)
+        return np.ascontiguousarray(pixels.view(np.uint8).reshape(-1, 4).T, np.float32)
 
     def sample(self, plane: Plane) -> Plane:
         """A plane (h, w, 4) of the network's size at these pixels, (4, N) float32, bilinear."""
-        found = _remap(plane, self.x, self.y).reshape(-1, 4)[: len(self.where)]
-        return np.ascontiguousarray(found.T, np.float32)
+        return self._listed(plane, self.x, self.y)
 
-    def fetch(self, matte: Matte | Plane, flow: Plane) -> Plane:
-        """A matte of the full size at the places that a flow (2, N), x and y in pixels of the network's size, points to
-        from these pixels; (N,) float32, bilinear.
+    def fetch(self, plane: npt.NDArray[np.generic], flow: Plane) -> Plane:
+        """A picture (H, W, c) or plane (H, W) of the full size at the places that a flow (2, N), x and y in pixels of
+        the network's size, points to from these pixels; (c, N) or (1, N) float32, bilinear.
         """
         x, y = (
             _scaled(_rows(step) + place, ratio)
             for step, place, ratio in zip(flow, (self.x, self.y), self.scale, strict=True)
         )
-        return _remap(matte, x, y).reshape(-1)[: len(self.where)].astype(np.float32)
+        return self._listed(plane, x, y)
+
+    def _listed(self, plane: npt.NDArray[np.generic], x: Plane, y: Plane) -> Plane:
+        channels = plane.shape[2] if plane.ndim == 3 else 1
+        if not x.size:
+            return np.zeros((channels, 0), np.float32)
+        found = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray(found.reshape(-1, channels)[: len(self.where)].T, np.float32)
 
 
-def _taken(picture: npt.NDArray[np.uint8], where: npt.NDArray[np.intp]) -> Plane:
-    """A picture (H, W, 4) uint8 at flat indices, (4, N) float32; four bytes are taken much faster than thrice one."""
-    pixels = picture.reshape(-1, 4).view(np.uint32).reshape(-1).take(where)
-    return np.ascontiguousarray(pixels.view(np.uint8).reshape(-1, 4).T, np.float32)
+class Lattice:
+    """The lattice of a frame whose trimap is known: `corners` are its pixels that the trimap leaves open."""
+
+    def __init__(self, trimap: Trimap, shape: tuple[int, int]) -> None:
+        """`shape` is the frame's (H, W)."""
+        (height, width), (rows, columns) = shape, trimap.person.shape
+        self._shape, self._scale = shape, (width / columns, height / rows)
+        self._step = max(1, round(SPACING * min(self._scale)))
+        levels = (trimap.person & (255 - OPEN)) | (OPEN & ~trimap.room)
+        size = -(-width // self._step), -(-height // self._step)
+        self._levels = cv2.resize(levels, size, interpolation=cv2.INTER_NEAREST)
+        self._open = np.flatnonzero(self._levels == OPEN)
+        line, column = self._places(self._open)
+        self.corners = Pixels.at(line, column, width, self._scale)
+
+    def fill(self, levels: Matte, matte: Matte) -> Pixels:
+        """Fills each cell of the matte (H, W) with its first corner's level; the pixels that are left, of cells whose
+        corners differ or are mixed. `levels` (N,) uint8 are those of the open corners.
+        """
+        self._levels.reshape(-1)[self._open] = levels
+        # A cell's corners: its first pixel, and those of the next cells to the right and below.
+        corners = np.ones((min(self._step, 2),) * 2, np.uint8)
+        least, most = (f(self._levels, corners, anchor=(0, 0)) for f in (cv2.erode, cv2.dilate))
+        height, width = self._shape
+        whole = cv2.resize(self._levels, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_NEAREST)
+        np.copyto(matte, whole[:height, :width])
+        line, column = self._places(np.flatnonzero((least != most) | (least - np.uint8(1) < np.uint8(254))))
+        down, right = (side[:, None] for side in np.divmod(np.arange(1, self._step**2), self._step))
+        line, column = (line + down).reshape(-1), (column + right).reshape(-1)
+        if height % self._step or width % self._step:
+            inside = np.flatnonzero((line < height) & (column < width))
+            line, column = line[inside], column[inside]
+        return Pixels.at(line, column, width, self._scale)
+
+    def _places(self, where: Indices) -> tuple[Indices, Indices]:
+        """Lines and columns in the frame of pixels of the lattice, whose flat indices there are given."""
+        line, column = np.divmod(where, self._levels.shape[1])
+        return line * self._step, column * self._step
 
 
 def _rows(values: npt.NDArray[np.generic]) -> Plane:
@@ -98,9 +124,3 @@ def _scaled(places: Plane, ratio: float) -> Plane:
     places *= np.float32(ratio)
     places += np.float32((ratio - 1) / 2)
     return places
-
-
-def _remap(plane: npt.NDArray[np.generic], x: Plane, y: Plane) -> npt.NDArray[np.generic]:
-    if not x.size:
-        return np.zeros((0, ROW, *plane.shape[2:]), plane.dtype)
-    return np.asarray(cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from nbst_live.mask.flow import Flow, fetch
 from nbst_live.stages import Alpha, Matte
 
-SAME, OTHER = 2.5, 9.0
+SAME, OTHER = 3.0, 12.0
 """Mean difference in grey levels, in a neighbourhood, of a moved frame and the next: up to which it is the camera's
 noise, and from which nothing is kept."""
 HOLD = 0.88

@@ -1,0 +1,113 @@
+"""All that is known of a frame's edge: the trimap, the room behind, the frame before."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nbst_live.mask.edge import Samples
+from nbst_live.mask.pixels import Framed, Pixels, Plane
+from nbst_live.stages import Matte, Picture, Room, Trimap
+
+SOFT = 0.008
+"""Reach of the soft border of the known room, as a share of the width."""
+LIGHT = 0.5, 2.0
+"""Least and most that the light may have changed since the plate was gathered."""
+
+Gains = npt.NDArray[np.float32]
+"""How many times as light something is as it was, (3,) for BGR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The frame before with its matte, and how light this frame is beside it."""
+
+    frame: Framed
+    light: Gains
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRoom:
+    """The room with how far it is known, 0 to 255, and how light it is in this frame."""
+
+    room: Framed
+    light: Gains
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Of one frame, in its own size but for the trimap."""
+
+    trimap: Trimap
+    frame: Framed
+    earlier: Earlier | None
+    room: KnownRoom | None
+
+    def of(self, pixels: Pixels) -> Samples:
+        """What is known of these pixels of the frame."""
+        trimap = self.trimap
+        fit, bounds, behind = (pixels.sample(p) for p in (trimap.fit, trimap.bounds, trimap.near_room))
+        return Samples(
+            picture=pixels.pick(self.frame)[:3],
+            fit=fit,
+            bounds=bounds,
+            near_person=pixels.sample(trimap.near_person),
+            behind=behind,
+            next_person=pixels.sample(trimap.next_person),
+            next_room=pixels.sample(trimap.next_room),
+            known=self._put_room(behind, pixels)[None],
+            before=self._before(fit, pixels, bounds[2:]),
+        )
+
+    def _put_room(self, behind: Plane, pixels: Pixels) -> Plane:
+        """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
+        if self.room is None:
+            return np.zeros(len(pixels.where), np.float32)
+        *colours, known = pixels.pick(self.room.room)
+        known *= np.float32(1 / 255)
+        for channel, (colour, gain) in enumerate(zip(colours, self.room.light, strict=True)):
+            behind[channel] += known * (np.minimum(colour * gain, 255) - behind[channel])
+        return known
+
+    def _before(self, fit: Plane, pixels: Pixels, flow: Plane) -> Plane:
+        """The frame before with its matte; where there is none nothing of it is kept."""
+        if self.earlier is None:
+            fit[2] = 0
+            return np.zeros((4, len(pixels.where)), np.float32)
+        before = pixels.fetch(self.earlier.frame, flow)
+        before[:3] *= self.earlier.light[:, None]
+        return before
+
+
+class Rooms:
+    """Keeps the known room as it was prepared, until there is another."""
+
+    def __init__(self) -> None:
+        self._room: Room | None = None
+        self._known: Framed
+        self._small: Framed
+
+    def known(self, room: Room | None, trimap: Trimap) -> KnownRoom | None:
+        """The room in the light of the frame whose trimap is given."""
+        if room is None:
+            return None
+        size = trimap.small.shape[1::-1]
+        if room is not self._room or self._small.shape[1::-1] != size:
+            self._room = room
+            self._known = cv2.merge([room.picture, _softened(room.known)])
+            self._small = cv2.resize(cv2.merge([room.picture, room.known]), size, interpolation=cv2.INTER_NEAREST)
+        both = cv2.bitwise_and(trimap.room, self._small[..., 3])
+        return KnownRoom(self._known, np.clip(gains(trimap.small, self._small, both), *LIGHT))
+
+
+def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:
+    """How many times as light a picture is as another, where `where` is not 0."""
+    means = (np.array(cv2.mean(side, where)[:3], np.float32) + 1 for side in (now, then))
+    return next(means) / next(means)
+
+
+def _softened(known: Matte) -> Matte:
+    """Falls to 0 towards the border of what is known: a step there would show in alpha as blocks."""
+    width = 2 * round(SOFT * known.shape[1]) + 1
+    return np.asarray(cv2.convertScaleAbs(cv2.subtract(cv2.blur(known, (width, width)), 128), alpha=255 / 127))

@@ -1,0 +1,66 @@
+"""Which pixels of a frame are looked at one by one."""
+
+import cv2
+import numpy as np
+import pytest
+
+from nbst_live.mask.pixels import Lattice, Pixels
+from nbst_live.mask.trimap import Trimaps
+from nbst_live.stages import Trimap
+
+SMALL = 90, 160
+SIZES = [(90, 160), (360, 640), (361, 643), (720, 1280), (1080, 1920)]
+
+
+def disc(shape: tuple[int, int]) -> np.ndarray:
+    """A soft one in the middle, (H, W) uint8."""
+    scale, (height, width) = 8, shape
+    alpha = np.zeros((height * 2, width * 2), np.uint8)
+    cv2.circle(alpha, (width << scale, height << scale), (height << scale) // 2, 255, -1, cv2.LINE_AA, scale)
+    return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def trimap() -> Trimap:
+    alpha = cv2.GaussianBlur(disc(SMALL), (0, 0), 1.0) / np.float32(255)
+    return Trimaps(over_time=False).make(alpha, disc(SMALL)[..., None].repeat(3, axis=2))
+
+
+@pytest.mark.parametrize("shape", SIZES)
+def test_every_mixed_pixel_is_looked_at_once_and_the_others_are_what_their_corners_are(trimap, shape):
+    truth, matte = disc(shape), np.full(shape, 7, np.uint8)
+    lattice = Lattice(trimap, shape)
+    corners = lattice.corners.where
+    left = lattice.fill(truth.reshape(-1)[corners], matte).where
+    assert len(np.unique(np.concatenate([corners, left]))) == len(corners) + len(left)
+    matte.reshape(-1)[left] = truth.reshape(-1)[left]
+    assert (matte == truth).all()
+
+
+def test_a_large_frame_has_most_pixels_of_its_edge_left_out(trimap):
+    shape = 720, 1280
+    lattice, matte = Lattice(trimap, shape), np.zeros(shape, np.uint8)
+    looked_at = len(lattice.corners.where)
+    looked_at += len(lattice.fill(disc(shape).reshape(-1)[lattice.corners.where], matte).where)
+    open_ = cv2.resize(255 - (trimap.person | trimap.room), shape[::-1], interpolation=cv2.INTER_NEAREST)
+    assert looked_at < 0.5 * cv2.countNonZero(open_)
+
+
+def test_pixels_are_found_at_their_places(rng):
+    picture = rng.integers(0, 256, (40, 60, 4), np.uint8)
+    line, column = np.array([0, 7, 39]), np.array([0, 31, 59])
+    pixels = Pixels.at(line, column, 60, (2.0, 2.0))
+    assert (pixels.pick(picture) == picture[line, column].T).all()
+    small = cv2.resize(picture, (30, 20), interpolation=cv2.INTER_AREA).astype(np.float32)
+    enlarged = cv2.resize(small, (60, 40), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(pixels.sample(small), enlarged[line, column].T, atol=2)
+    one_to_the_right = np.array([[0.5] * 3, [0] * 3], np.float32)
+    fetched = pixels.fetch(picture, one_to_the_right)
+    assert (fetched == picture[line, np.minimum(column + 1, 59)].T).all()
+
+
+def test_no_pixels_have_nothing():
+    nowhere = np.zeros(0, np.intp)
+    pixels = Pixels.at(nowhere, nowhere, 60, (2.0, 2.0))
+    assert pixels.sample(np.zeros((20, 30, 4), np.float32)).shape == (4, 0)
+    assert pixels.fetch(np.zeros((40, 60), np.uint8), np.zeros((2, 0), np.float32)).shape == (1, 0)
