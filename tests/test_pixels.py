@@ -37,6 +37,17 @@ def test_every_mixed_pixel_is_looked_at_once_and_the_others_are_what_their_corne
     assert (matte == truth).all()
 
 
+@pytest.mark.parametrize("shape", SIZES)
+def test_what_the_trimap_is_sure_of_stays_whatever_lies_beside_it(trimap, shape, rng):
+    matte, lattice = np.full(shape, 7, np.uint8), Lattice(trimap, shape)
+    left = lattice.fill(rng.integers(0, 256, len(lattice.corners.where), np.uint8), matte).where
+    matte.reshape(-1)[left] = 99
+    line, column = (np.arange(side) * small // side for side, small in zip(shape, trimap.person.shape, strict=True))
+    person, room = (side[line][:, column] > 0 for side in (trimap.person, trimap.room))
+    assert (matte[person] == 255).all()
+    assert (matte[room] == 0).all()
+
+
 def test_a_large_frame_has_most_pixels_of_its_edge_left_out(trimap):
     shape = 720, 1280
     lattice, matte = Lattice(trimap, shape), np.zeros(shape, np.uint8)

@@ -80,16 +80,17 @@ class Lattice:
         (height, width), (rows, columns) = shape, trimap.person.shape
         self._shape, self._scale = shape, (width / columns, height / rows)
         self._step = max(1, round(SPACING * min(self._scale)))
-        levels = (trimap.person & (255 - OPEN)) | (OPEN & ~trimap.room)
-        size = -(-width // self._step), -(-height // self._step)
-        self._levels = cv2.resize(levels, size, interpolation=cv2.INTER_NEAREST)
+        self._trimap = (trimap.person & (255 - OPEN)) | (OPEN & ~trimap.room)
+        across, down = self._column(np.arange(0, width, self._step)), self._line(np.arange(0, height, self._step))
+        self._levels = self._trimap.take(across, axis=1).take(down, axis=0)
         self._open = np.flatnonzero(self._levels == OPEN)
         line, column = self._places(self._open)
         self.corners = Pixels.at(line, column, width, self._scale)
 
     def fill(self, levels: Matte, matte: Matte) -> Pixels:
-        """Fills each cell of the matte (H, W) with its first corner's level; the pixels that are left, of cells whose
-        corners differ or are mixed. `levels` (N,) uint8 are those of the open corners.
+        """Fills each cell of the matte (H, W) with its first corner's level, and what the trimap is sure of with 255 or
+        0; the open pixels that are left, of cells whose corners differ or are mixed. `levels` (N,) uint8 are those of
+        the open corners.
         """
         self._levels.reshape(-1)[self._open] = levels
         # A cell's corners: its first pixel, and those of the next cells to the right and below.
@@ -104,12 +105,23 @@ class Lattice:
         if height % self._step or width % self._step:
             inside = np.flatnonzero((line < height) & (column < width))
             line, column = line[inside], column[inside]
-        return Pixels.at(line, column, width, self._scale)
+        sure = self._trimap.reshape(-1).take(self._line(line) * self._trimap.shape[1] + self._column(column))
+        matte.reshape(-1)[line * width + column] = sure
+        left = np.flatnonzero(sure == OPEN)
+        return Pixels.at(line[left], column[left], width, self._scale)
 
     def _places(self, where: Indices) -> tuple[Indices, Indices]:
         """Lines and columns in the frame of pixels of the lattice, whose flat indices there are given."""
         line, column = np.divmod(where, self._levels.shape[1])
         return line * self._step, column * self._step
+
+    def _line(self, line: Indices) -> Indices:
+        """Of the trimap, in which lines of the frame lie."""
+        return line * self._trimap.shape[0] // self._shape[0]
+
+    def _column(self, column: Indices) -> Indices:
+        """Of the trimap, in which columns of the frame lie."""
+        return column * self._trimap.shape[1] // self._shape[1]
 
 
 def _rows(values: npt.NDArray[np.generic]) -> Plane:
