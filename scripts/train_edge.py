@@ -24,12 +24,13 @@ from torch import Tensor
 
 from nbst_live.mask.edge import ROWS
 
-STEADY = 1.0
-"""Weight of the error's change since the frame before, beside the error."""
+STEADY, BOUND = 1.0, 0.85
+"""Weight of the error's change since the frame before, and how much of the error's own weight that may be: more, and
+what was wrong would be kept for the sake of steadiness."""
 UNSEEN, CONTRAST = 0.5, 150.0
 """Weight of a pixel whose person and room have the same colour, and distance of the two that adds 1 to it."""
-FORGETFUL = 0.1
-"""Share of pixels that know nothing of the frame before, as in a still."""
+FORGETFUL, MISLED = 0.1, 0.05
+"""Shares of pixels that know nothing of the frame before, as in a still, and whose alpha there was anything."""
 HELD_OUT = 4
 BATCH = 8192
 LOG_EVERY = 2000
@@ -48,14 +49,18 @@ class Batch:
     weight: Tensor
 
     @classmethod
-    def of(cls, pixels: npt.NDArray[np.float16], forget: Tensor | None = None) -> "Batch":
-        """Of pixels (N, CHANNELS); `forget` (N,) is 1 for those that shall know nothing of the frame before."""
+    def of(cls, pixels: npt.NDArray[np.float16], chance: Tensor | None = None) -> "Batch":
+        """Of pixels (N, CHANNELS); those whose `chance` (N,) in [0, 1] is up to FORGETFUL shall know nothing of the
+        frame before, and those up to MISLED more something wrong.
+        """
         planes = torch.from_numpy(np.ascontiguousarray(pixels.T)).float()
         *known, truth, before = planes.split((*ROWS.values(), 1, 1))
         rows = dict(zip(ROWS, known, strict=True))
         keep = rows["fit"][2].clone()
-        if forget is not None:
-            rows["fit"][2] *= 1 - forget
+        if chance is not None:
+            misled = chance < FORGETFUL + MISLED
+            rows["before"][3, misled] = 255 * torch.rand(int(misled.sum()))
+            rows["fit"][2, chance < FORGETFUL] = 0
         contrast = rows["near_person"][:3] - rows["behind"][:3]
         weight = UNSEEN + torch.sqrt(dot(contrast, contrast))[0] / CONTRAST
         return cls(features(rows), truth[0], rows["before"][3] / 255 - before[0], keep, weight)
@@ -76,7 +81,7 @@ class Pixels:
         parts = []
         for pixels, count in zip(self._trained, self._chance.multinomial(BATCH, self._share), strict=True):
             parts.append(pixels[np.sort(self._chance.integers(len(pixels), size=count))])
-        return Batch.of(np.concatenate(parts), (torch.rand(BATCH) < FORGETFUL).float())
+        return Batch.of(np.concatenate(parts), torch.rand(BATCH))
 
     def held_out(self) -> Iterator[Batch]:
         for pixels in self._held_out:
@@ -86,7 +91,8 @@ class Pixels:
 
 def loss_of(logits: Tensor, batch: Batch) -> Tensor:
     error = torch.sigmoid(logits) - batch.truth
-    return (batch.weight * error.abs()).mean() + STEADY * (batch.keep * (error - batch.error_before).abs()).mean()
+    steady = torch.minimum(STEADY * batch.keep, BOUND * batch.weight)
+    return (batch.weight * error.abs() + steady * (error - batch.error_before).abs()).mean()
 
 
 @torch.no_grad()

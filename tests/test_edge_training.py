@@ -111,8 +111,15 @@ def test_what_is_forgotten_plays_no_part(pixels):
     some = pixels[:50].copy()
     other = some.copy()
     other[:, -6:-2] = 255 - other[:, -6:-2]  # the frame before and its matte
-    forgotten = [Batch.of(rows, torch.ones(50)).seen for rows in (some, other)]
+    forgotten = [Batch.of(rows, torch.zeros(50)).seen for rows in (some, other)]
     torch.testing.assert_close(*forgotten)
+
+
+def test_what_was_wrong_is_not_kept_for_the_sake_of_steadiness():
+    one = torch.ones(1)
+    batch = Batch(torch.zeros(FEATURES, 1), truth=0 * one, error_before=0.7 * one, keep=0.88 * one, weight=0.5 * one)
+    kept, halved, mended = (float(loss_of(torch.logit(alpha * one), batch)) for alpha in (0.7, 0.35, 0.01))
+    assert mended < halved < kept
 
 
 def test_the_exported_file_is_the_network(tmp_path, pixels):
