@@ -90,7 +90,7 @@ class Collector:
         for index, shot in enumerate(scene.shots()):
             way.process(Frame(shot.picture, index, index / FPS, 0.0))
             parts = refiner.taken()
-            where = np.concatenate([pixels.where for pixels, _ in parts])
+            where = np.concatenate([pixels.where for pixels, _ in parts] or [np.zeros(0, np.intp)])
             if before is not None and len(where):
                 known = np.hstack([np.vstack(samples) for _, samples in parts])
                 then = np.hstack([pixels.fetch(before, samples.bounds[2:]) for pixels, samples in parts])

@@ -58,7 +58,7 @@ class Batch:
         rows = dict(zip(ROWS, known, strict=True))
         keep = rows["fit"][2].clone()
         if chance is not None:
-            misled = chance < FORGETFUL + MISLED
+            misled = (chance >= FORGETFUL) & (chance < FORGETFUL + MISLED)
             rows["before"][3, misled] = 255 * torch.rand(int(misled.sum()))
             rows["fit"][2, chance < FORGETFUL] = 0
         contrast = rows["near_person"][:3] - rows["behind"][:3]

@@ -51,7 +51,7 @@ class Company:
         before, and have been seen since, but for PATIENCE frames at most. `grey` is the frame at that size.
         """
         since, people = self._since, cv2.dilate(cv2.compare(alpha, SOMEBODY, cv2.CMP_GT), RIM)
-        if since is None or since.shape != grey.shape or not (regions.any() or self._known.any()):
+        if since is None or since.shape != grey.shape or not cv2.countNonZero(regions):
             return self._begin(grey, people, np.zeros_like(regions))
         self._age += 1
         known, movement = self._known, _movement(alpha, grey, since)
@@ -63,8 +63,6 @@ class Company:
                 moved = None
         if moved is not None:
             known = known | _gone_along(cv2.bitwise_not(people | self._people), grey, since, moved)
-        # An arm that the mask network sees in one frame, and not in the next, has not been away.
-        known = known & (regions | cv2.compare(alpha, SOMEBODY, cv2.CMP_GT))
         sure = known & regions
         count, labels = cv2.connectedComponents(regions, connectivity=8, ltype=cv2.CV_16U)
         whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[sure > 0]))
@@ -73,9 +71,9 @@ class Company:
         found = np.where(most[labels], np.uint8(255), sure)
         if moved is not None or self._age >= PATIENCE:
             # What touches an arm is not to become an arm, and then what touches that.
-            self._begin(grey, people, known)
+            self._begin(grey, people, sure)
         elif movement is None:
-            self._known = known
+            self._known = sure
         return found
 
     def _begin(self, grey: Matte, people: Matte, known: Matte) -> Matte:

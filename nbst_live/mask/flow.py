@@ -18,7 +18,7 @@ class Flow:
 
     def __init__(self) -> None:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        # Twice as fine as that preset, with as many patches: a person's edge and what is behind it move apart.
+        # Twice as fine as that preset: a person's edge and what is behind it move apart.
         self._search.setFinestScale(1)
         self._search.setPatchStride(6)
 

@@ -42,15 +42,15 @@ class MatteRefiner:
         self._earlier: tuple[Framed, Picture] | None = None
 
     def refine(self, alpha: Alpha, picture: Picture, room: Room | None = None) -> Cutout:
-        """Both halves: the person of `picture` by its alpha at the network's size."""
+        """Both steps: the person of `picture` by its alpha at the network's size."""
         return self.settle(self.trimap(alpha, picture), picture, room)
 
     def trimap(self, alpha: Alpha, picture: Picture) -> Trimap:
-        """The first half: at the network's size, of a picture of any size."""
+        """The first step: at the network's size, of a picture of any size."""
         return self._trimaps.make(alpha, picture)
 
     def settle(self, trimap: Trimap, picture: Picture, room: Room | None = None) -> Cutout:
-        """The second half: the person of `picture`, in its size, which is also the room's.
+        """The second step: the person of `picture`, in its size, which is also the room's.
 
         The cutout's matte is valid until the next call but one. Raises MaskError.
         """
@@ -68,7 +68,7 @@ class MatteRefiner:
         inner = self._cut(left, evidence.of(left))
         matte.reshape(-1)[left.where] = inner.levels
         cv2.insertChannel(matte, frame, 3)
-        self._earlier = frame, trimap.small
+        self._earlier = frame, trimap.small.copy()  # it may be the caller's own picture
         return Cutout(
             matte,
             np.concatenate([corners.mixed, inner.mixed]),

@@ -16,6 +16,9 @@ from nbst_live.stages import Matte, Trimap
 
 OPEN = 127
 """Level of what is neither surely person nor surely room."""
+DOUBT = 0.8
+"""Alpha at the network's size below which a cell is looked at even if its corners are all person: there may be a slit
+between them that shows the room."""
 SPACING = 0.45
 """Distance of the lattice's pixels, in pixels of the network; in the frame's own it is a whole number, 1 at least."""
 ROW = 1024
@@ -83,23 +86,26 @@ class Lattice:
         self._trimap = (trimap.person & (255 - OPEN)) | (OPEN & ~trimap.room)
         across, down = self._column(np.arange(0, width, self._step)), self._line(np.arange(0, height, self._step))
         self._levels = self._trimap.take(across, axis=1).take(down, axis=0)
+        self._doubt = cv2.compare(trimap.fit[..., 3], DOUBT, cv2.CMP_LT).take(across, axis=1).take(down, axis=0)
         self._open = np.flatnonzero(self._levels == OPEN)
         line, column = self._places(self._open)
         self.corners = Pixels.at(line, column, width, self._scale)
 
     def fill(self, levels: Matte, matte: Matte) -> Pixels:
         """Fills each cell of the matte (H, W) with its first corner's level, and what the trimap is sure of with 255 or
-        0; the open pixels that are left, of cells whose corners differ or are mixed. `levels` (N,) uint8 are those of
-        the open corners.
+        0; the open pixels that are left, of cells whose corners differ or are mixed, or are person against the
+        network's DOUBT. `levels` (N,) uint8 are those of the open corners.
         """
         self._levels.reshape(-1)[self._open] = levels
         # A cell's corners: its first pixel, and those of the next cells to the right and below.
         corners = np.ones((min(self._step, 2),) * 2, np.uint8)
         least, most = (f(self._levels, corners, anchor=(0, 0)) for f in (cv2.erode, cv2.dilate))
+        doubt = cv2.dilate(self._doubt, corners, anchor=(0, 0))
         height, width = self._shape
         whole = cv2.resize(self._levels, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_NEAREST)
         np.copyto(matte, whole[:height, :width])
-        line, column = self._places(np.flatnonzero((least != most) | (least - np.uint8(1) < np.uint8(254))))
+        mixed = (least != most) | (least - np.uint8(1) < np.uint8(254)) | (least & doubt == 255)
+        line, column = self._places(np.flatnonzero(mixed))
         down, right = (side[:, None] for side in np.divmod(np.arange(1, self._step**2), self._step))
         line, column = (line + down).reshape(-1), (column + right).reshape(-1)
         if height % self._step or width % self._step:
