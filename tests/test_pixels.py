@@ -51,7 +51,7 @@ def test_what_the_trimap_is_sure_of_stays_whatever_lies_beside_it(trimap, shape,
 @pytest.mark.parametrize("shape", [(720, 1280), (1080, 1920), (2160, 3840)])
 def test_a_slit_between_the_corners_is_looked_at_where_the_network_is_in_doubt(shape):
     alpha = np.ones(SMALL, np.float32)
-    alpha[:, 78:82] = (0.85, 0.5, 0.5, 0.85)
+    alpha[:, 78:82] = (0.85, 0.4, 0.4, 0.85)
     trimap = Trimaps(over_time=False).make(alpha, np.full((*SMALL, 3), 90, np.uint8))
     matte, lattice = np.zeros(shape, np.uint8), Lattice(trimap, shape)
     left = lattice.fill(np.full(len(lattice.corners.where), 255, np.uint8), matte).where

@@ -16,7 +16,7 @@ from nbst_live.stages import Matte, Trimap
 
 OPEN = 127
 """Level of what is neither surely person nor surely room."""
-DOUBT = 0.8
+DOUBT = 0.5
 """Alpha at the network's size below which a cell is looked at even if its corners are all person: there may be a slit
 between them that shows the room."""
 SPACING = 0.45
