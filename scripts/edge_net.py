@@ -39,11 +39,11 @@ def dot(one: Tensor, other: Tensor) -> Tensor:
     return blue + green + red  # a sum over channels is slow in onnxruntime
 
 
-def share(difference: Tensor, axis: Tensor, prior: Tensor) -> Tensor:
-    """Alpha (1, N) by the equation alone: how far on the way `axis` (3, N) from the room to the person a colour is that
-    differs from the room by `difference` (3, N).
+def share(along: Tensor, length: Tensor, prior: Tensor) -> Tensor:
+    """Alpha (1, N) by the equation alone: how far on the way from the room to the person, `length` squared, a colour is
+    whose difference from the room has the product `along` with that way.
     """
-    return ((dot(difference, axis) + CONTRAST * prior) / (dot(axis, axis) + CONTRAST)).clamp(-0.5, 1.5)
+    return ((along + CONTRAST * prior) / (length + CONTRAST)).clamp(-0.5, 1.5)
 
 
 def features(rows: dict[str, Tensor]) -> Tensor:
@@ -61,13 +61,13 @@ def features(rows: dict[str, Tensor]) -> Tensor:
     prior = ((slope * luma + offset - LOW) / (HIGH - LOW)).clamp(0, 1)
     axis, difference, step = person - behind, seen - behind, seen - then
     length, apart, along, changed = dot(axis, axis), dot(difference, difference), dot(difference, axis), dot(step, step)
-    alone = ((along + CONTRAST * prior) / (length + CONTRAST)).clamp(-0.5, 1.5)
+    alone, way = share(along, length, prior), beside - room
     on_line = alone.clamp(0, 1)
     off = (apart + on_line * (on_line * length - 2 * along)).clamp(min=0)
     return torch.cat(
         [
             difference, axis, seen, beside - behind, room - behind,
-            alone, share(seen - room, beside - room, prior),
+            alone, share(dot(seen - room, way), dot(way, way), prior),
             apart / (apart + APART), length / (length + LENGTH), off / (off + OFF),
             rows["known"], prior, alpha, unsteady, wide, wider, widest, floor, ceiling,
             torch.sqrt(x * x + y * y) / SPEED, keep, keep * (matte / 255 - prior),

@@ -19,7 +19,7 @@ Gains = npt.NDArray[np.float32]
 """How many times as light something is as it was, (3,) for BGR."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Earlier:
     """The frame before with its matte, and how light this frame is beside it."""
 
@@ -27,7 +27,7 @@ class Earlier:
     light: Gains
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KnownRoom:
     """The room with how far it is known, 0 to 255, and how light it is in this frame."""
 
@@ -35,7 +35,7 @@ class KnownRoom:
     light: Gains
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """Of one frame, in its own size but for the trimap."""
 

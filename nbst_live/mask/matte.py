@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
 from nbst_live.mask.evidence import Earlier, Evidence, Rooms, gains
-from nbst_live.mask.pixels import Framed, Lattice, Pixels, Plane
+from nbst_live.mask.pixels import Framed, Pixels, Plane, Subdivision
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
 
@@ -62,9 +62,9 @@ class MatteRefiner:
             None if earlier is None else Earlier(earlier[0], gains(trimap.small, earlier[1])),
             self._rooms.known(room, trimap),
         )
-        lattice = Lattice(trimap, matte.shape)
-        corners = self._cut(lattice.corners, evidence.of(lattice.corners))
-        left = lattice.fill(corners.levels, matte)
+        parts = Subdivision(trimap, matte.shape)
+        corners = self._cut(parts.corners, evidence.of(parts.corners))
+        left = parts.fill(corners.levels, matte)
         inner = self._cut(left, evidence.of(left))
         matte.reshape(-1)[left.where] = inner.levels
         cv2.insertChannel(matte, frame, 3)

@@ -1,8 +1,8 @@
 """The pixels of a frame that lie between person and room, as lists: the edge is a tenth of the frame or less.
 
-Not all of them are looked at one by one. As PointRend does (Kirillov et al. 2020, section 3.1) the edge is subdivided:
-first a lattice, about two of its pixels to one of the network's, then all of the cells whose corners are not all person
-or all room.
+Where the frame is much larger than the network's size, not all of them are looked at one by one. As PointRend does
+(Kirillov et al. 2020, section 3.1) the edge is subdivided: first a lattice, about two of its pixels to one of the
+network's, then all of the cells whose corners are not all person or all room.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from nbst_live.stages import Matte, Trimap
 
 OPEN = 127
 """Level of what is neither surely person nor surely room."""
-DOUBT = 0.5
+DOUBT = 0.8
 """Alpha at the network's size below which a cell is looked at even if its corners are all person: there may be a slit
 between them that shows the room."""
 SPACING = 0.45
@@ -75,8 +75,8 @@ class Pixels:
         return np.ascontiguousarray(found.reshape(-1, channels)[: len(self.where)].T, np.float32)
 
 
-class Lattice:
-    """The lattice of a frame whose trimap is known: `corners` are its pixels that the trimap leaves open."""
+class Subdivision:
+    """Of a frame whose trimap is known: `corners` are the pixels of its lattice that the trimap leaves open."""
 
     def __init__(self, trimap: Trimap, shape: tuple[int, int]) -> None:
         """`shape` is the frame's (H, W)."""
@@ -98,9 +98,9 @@ class Lattice:
         """
         self._levels.reshape(-1)[self._open] = levels
         # A cell's corners: its first pixel, and those of the next cells to the right and below.
-        corners = np.ones((min(self._step, 2),) * 2, np.uint8)
-        least, most = (f(self._levels, corners, anchor=(0, 0)) for f in (cv2.erode, cv2.dilate))
-        doubt = cv2.dilate(self._doubt, corners, anchor=(0, 0))
+        cell = np.ones((min(self._step, 2),) * 2, np.uint8)
+        least, most = (f(self._levels, cell, anchor=(0, 0)) for f in (cv2.erode, cv2.dilate))
+        doubt = cv2.dilate(self._doubt, cell, anchor=(0, 0))
         height, width = self._shape
         whole = cv2.resize(self._levels, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_NEAREST)
         np.copyto(matte, whole[:height, :width])
