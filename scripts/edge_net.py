@@ -78,15 +78,17 @@ def features(rows: dict[str, Tensor]) -> Tensor:
 
 COLOURS, FEATURES = 5 * 3, 5 * 3 + 2 + 3 + 9 + 5
 """How many features are in grey levels, and how many there are."""
+PRIOR, KEEP, CHANGE = COLOURS + 6, FEATURES - 4, FEATURES - 3
+"""Places of the guided filter's alpha, of the share that is kept of what was before, and of that share of the change."""
 
 
 class EdgeNet(nn.Module):
-    """Features (FEATURES, N) to logits (N,)."""
+    """Features (FEATURES, N) to alpha (N,)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Conv1d(FEATURES, HIDDEN, 1)
-        self.rest = nn.Sequential(nn.ReLU(), nn.Conv1d(HIDDEN, HIDDEN, 1), nn.ReLU(), nn.Conv1d(HIDDEN, 1, 1))
+        self.rest = nn.Sequential(nn.ReLU(), nn.Conv1d(HIDDEN, HIDDEN, 1), nn.ReLU(), nn.Conv1d(HIDDEN, 2, 1))
         self.scale: Tensor
         scale = [1 / GREY] * COLOURS + [1.0] * (FEATURES - COLOURS)
         self.register_buffer("scale", torch.tensor(scale)[:, None], persistent=False)
@@ -94,7 +96,10 @@ class EdgeNet(nn.Module):
     def forward(self, seen: Tensor) -> Tensor:
         # The weights are scaled, which an exported file does once, and not the pixels.
         first = functional.conv1d(seen[None], self.first.weight * self.scale, self.first.bias)
-        return self.rest(first)[0, 0]
+        found, gain = torch.sigmoid(self.rest(first)[0])
+        prior, keep, change = seen[PRIOR], seen[KEEP], seen[CHANGE]
+        # As in a Kalman filter: of what was before, as far as it is kept, a share that the pixel itself decides.
+        return found + gain * (change + keep * (prior - found))
 
 
 class EdgeSolver(nn.Module):
@@ -105,4 +110,4 @@ class EdgeSolver(nn.Module):
         self.net = net
 
     def forward(self, *planes: Tensor) -> Tensor:
-        return torch.sigmoid(self.net(features(dict(zip(ROWS, planes, strict=True)))))
+        return self.net(features(dict(zip(ROWS, planes, strict=True))))

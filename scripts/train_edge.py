@@ -51,16 +51,17 @@ class Batch:
     @classmethod
     def of(cls, pixels: npt.NDArray[np.float16], chance: Tensor | None = None) -> "Batch":
         """Of pixels (N, CHANNELS); those whose `chance` (N,) in [0, 1] is up to FORGETFUL shall know nothing of the
-        frame before, and those up to MISLED more something wrong.
+        frame before, and those up to MISLED more something wrong: nothing of either's error there is worth keeping.
         """
         planes = torch.from_numpy(np.ascontiguousarray(pixels.T)).float()
         *known, truth, before = planes.split((*ROWS.values(), 1, 1))
         rows = dict(zip(ROWS, known, strict=True))
-        keep = rows["fit"][2].clone()
+        keep = rows["fit"][2]
         if chance is not None:
+            keep[chance < FORGETFUL] = 0
             misled = (chance >= FORGETFUL) & (chance < FORGETFUL + MISLED)
             rows["before"][3, misled] = 255 * torch.rand(int(misled.sum()))
-            rows["fit"][2, chance < FORGETFUL] = 0
+            keep = keep * ~misled
         contrast = rows["near_person"][:3] - rows["behind"][:3]
         weight = UNSEEN + torch.sqrt(dot(contrast, contrast))[0] / CONTRAST
         return cls(features(rows), truth[0], rows["before"][3] / 255 - before[0], keep, weight)
@@ -89,8 +90,8 @@ class Pixels:
                 yield Batch.of(pixels[k : k + BATCH])
 
 
-def loss_of(logits: Tensor, batch: Batch) -> Tensor:
-    error = torch.sigmoid(logits) - batch.truth
+def loss_of(alpha: Tensor, batch: Batch) -> Tensor:
+    error = alpha - batch.truth
     steady = torch.minimum(STEADY * batch.keep, BOUND * batch.weight)
     return (batch.weight * error.abs() + steady * (error - batch.error_before).abs()).mean()
 
@@ -100,7 +101,7 @@ def errors(net: EdgeNet, batches: list[Batch]) -> list[float]:
     """Mean error of alpha, and the mean change of the error, as far as it is kept, since the frame before."""
     found = []
     for batch in batches:
-        error = torch.sigmoid(net(batch.seen)) - batch.truth
+        error = net(batch.seen) - batch.truth
         found.append([float(error.abs().mean()), float((batch.keep * (error - batch.error_before).abs()).mean())])
     return [float(v) for v in np.mean(found, axis=0)]
 

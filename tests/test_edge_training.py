@@ -11,11 +11,11 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from edge_data import CHANNELS, Collector  # the scripts are not a package
-from edge_net import FEATURES, EdgeNet, features
+from edge_net import CHANGE, FEATURES, KEEP, PRIOR, EdgeNet, features
 from edge_net import EdgeSolver as EdgeSolverNet
 from edge_scenes import EdgePainter, Scene, loosen_hair
 from mask_library import Layers, Library, read_figure
-from train_edge import Batch, loss_of
+from train_edge import FORGETFUL, Batch, loss_of
 
 from nbst_live.mask.edge import ROWS, EdgeSolver, Samples
 from nbst_live.mask.shrink import shrink
@@ -115,10 +115,33 @@ def test_what_is_forgotten_plays_no_part(pixels):
     torch.testing.assert_close(*forgotten)
 
 
+def test_who_is_misled_sees_something_wrong_and_need_not_keep_to_it(pixels):
+    some = np.repeat(pixels[:1], 50, axis=0)
+    some[:, 5] = 0.8  # the share kept of what was before
+    misled, told = Batch.of(some, torch.full((50,), FORGETFUL)), Batch.of(some, torch.ones(50))
+    assert not misled.keep.any() and told.keep.all()
+    assert len(misled.seen[CHANGE].unique()) > 40 and len(told.seen[CHANGE].unique()) == 1
+    torch.testing.assert_close(misled.seen[KEEP], told.seen[KEEP])
+
+
+def test_of_what_was_before_nothing_is_taken_that_is_not_kept():
+    torch.manual_seed(0)
+    net, seen = EdgeNet(), torch.rand(FEATURES, 20)
+    assert net.rest[-1].bias is not None
+    with torch.no_grad():
+        net.rest[-1].bias[1] = 20  # all that can be taken is
+        seen[PRIOR], seen[KEEP], seen[CHANGE] = 0.25, 1, 0.5
+        torch.testing.assert_close(net(seen), torch.full((20,), 0.75))
+        seen[KEEP], seen[CHANGE] = 0, 0
+        found = net(seen)
+        net.rest[-1].bias[1] = -20
+        torch.testing.assert_close(net(seen), found)
+
+
 def test_what_was_wrong_is_not_kept_for_the_sake_of_steadiness():
     one = torch.ones(1)
     batch = Batch(torch.zeros(FEATURES, 1), truth=0 * one, error_before=0.7 * one, keep=0.88 * one, weight=0.5 * one)
-    kept, halved, mended = (float(loss_of(torch.logit(alpha * one), batch)) for alpha in (0.7, 0.35, 0.01))
+    kept, halved, mended = (float(loss_of(alpha * one, batch)) for alpha in (0.7, 0.35, 0.01))
     assert mended < halved < kept
 
 

@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from nbst_live.errors import MaskError
 from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.steady import HOLD, Steadiness
 from nbst_live.models import find
-from nbst_live.stages import Room
+from nbst_live.stages import Room, Trimap
 
 WIDTH, HEIGHT = 640, 360
 EDGE = EdgeSolver(find("edge-alpha"))
@@ -146,3 +149,37 @@ def test_without_an_edge_there_is_none_to_settle(level):
     cutout = MatteRefiner(EDGE).refine(np.full((45, 80), level, np.float32), picture)
     assert (cutout.matte == 255 * level).all()
     assert cutout.mixed.size == 0
+
+
+class FailingEdge(EdgeSolver):
+    """The real solver, that fails when it is asked for the so-manieth time."""
+
+    def __init__(self, fails_at: int) -> None:
+        super().__init__(find("edge-alpha"))
+        self._left = fails_at
+
+    def solve(self, samples):
+        self._left -= 1
+        if self._left == 0:
+            raise MaskError("failed, as asked")
+        return super().solve(samples)
+
+
+@pytest.mark.parametrize("fails_at", [3, 4])
+def test_after_a_failure_half_way_nothing_of_the_frame_before_is_believed(fails_at):
+    refiner = MatteRefiner(FailingEdge(fails_at))
+    other, _ = scene(330)
+    picture, truth = scene(300)
+    trimaps = [refiner.trimap(network_alpha(truth), picture) for _ in range(3)]
+    refiner.settle(trimaps[0], other)
+    with pytest.raises(MaskError):
+        refiner.settle(trimaps[1], other)
+    afterwards = refiner.settle(trimaps[2], picture).matte
+    assert (afterwards == MatteRefiner(EDGE).settle(without_memory(trimaps[2]), picture).matte).all()
+
+
+def without_memory(trimap: Trimap) -> Trimap:
+    """Of the frame before nothing shall be kept."""
+    fit = trimap.fit.copy()
+    fit[..., 2] = 0
+    return replace(trimap, fit=fit)

@@ -13,7 +13,7 @@ from nbst_live.stages import Matte, Picture, Room, Trimap
 SOFT = 0.008
 """Reach of the soft border of the known room, as a share of the width."""
 LIGHT = 0.5, 2.0
-"""Least and most that the light may have changed since the plate was gathered."""
+"""Least and most that the light is believed to have changed, since the plate was gathered or the frame before."""
 
 Gains = npt.NDArray[np.float32]
 """How many times as light something is as it was, (3,) for BGR."""
@@ -98,13 +98,13 @@ class Rooms:
             self._known = cv2.merge([room.picture, _softened(room.known)])
             self._small = cv2.resize(cv2.merge([room.picture, room.known]), size, interpolation=cv2.INTER_NEAREST)
         both = cv2.bitwise_and(trimap.room, self._small[..., 3])
-        return KnownRoom(self._known, np.clip(gains(trimap.small, self._small, both), *LIGHT))
+        return KnownRoom(self._known, gains(trimap.small, self._small, both))
 
 
 def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:
-    """How many times as light a picture is as another, where `where` is not 0."""
+    """How many times as light a picture is as another, where `where` is not 0; within LIGHT."""
     means = (np.array(cv2.mean(side, where)[:3], np.float32) + 1 for side in (now, then))
-    return next(means) / next(means)
+    return np.clip(next(means) / next(means), *LIGHT)
 
 
 def _softened(known: Matte) -> Matte:
