@@ -35,8 +35,7 @@ LOW, HIGH = 0.04, 0.96
 
 def dot(one: Tensor, other: Tensor) -> Tensor:
     """(1, N) of two (3, N)."""
-    blue, green, red = (one * other).split(1)
-    return blue + green + red  # a sum over channels is slow in onnxruntime
+    return torch.ones(1, 3) @ (one * other)  # a sum over channels is slow in onnxruntime
 
 
 def share(along: Tensor, length: Tensor, prior: Tensor) -> Tensor:
@@ -47,30 +46,27 @@ def share(along: Tensor, length: Tensor, prior: Tensor) -> Tensor:
 
 
 def features(rows: dict[str, Tensor]) -> Tensor:
-    """What the perceptron sees, (FEATURES, N), of the rows that nbst_live.mask.edge.Samples describes: first what is in
-    grey levels, then what is about 1.
+    """What the perceptron sees, (FEATURES, N), of the rows that nbst_live.mask.edge.ROWS names: first what is in grey
+    levels, then what is about 1.
     """
-    (person, wide), (behind, wider), (beside, widest), (room, unsteady), (then, matte) = (
-        rows[name].split((3, 1)) for name in ("near_person", "behind", "next_person", "next_room", "before")
-    )
-    slope, offset, keep, alpha = rows["fit"].split(1)
-    floor, ceiling, x, y = rows["bounds"].split(1)
-    seen = rows["picture"]
-    blue, green, red = seen.split(1)
-    luma = LUMA[0] * blue + LUMA[1] * green + LUMA[2] * red
-    prior = ((slope * luma + offset - LOW) / (HIGH - LOW)).clamp(0, 1)
-    axis, difference, step = person - behind, seen - behind, seen - then
+    seen, behind, then, keep = (rows[name] for name in ("picture", "behind", "before", "keep"))
+    luma = torch.tensor([LUMA]) @ seen
+    prior = ((rows["slope"] * luma + rows["offset"] - LOW) / (HIGH - LOW)).clamp(0, 1)
+    axis, difference, step = rows["near_person"] - behind, seen - behind, seen - then
     length, apart, along, changed = dot(axis, axis), dot(difference, difference), dot(difference, axis), dot(step, step)
+    beside, room = rows["next_person"], rows["next_room"]
     alone, way = share(along, length, prior), beside - room
     on_line = alone.clamp(0, 1)
     off = (apart + on_line * (on_line * length - 2 * along)).clamp(min=0)
+    x, y = rows["x"], rows["y"]
     return torch.cat(
         [
             difference, axis, seen, beside - behind, room - behind,
             alone, share(dot(seen - room, way), dot(way, way), prior),
             apart / (apart + APART), length / (length + LENGTH), off / (off + OFF),
-            rows["known"], prior, alpha, unsteady, wide, wider, widest, floor, ceiling,
-            torch.sqrt(x * x + y * y) / SPEED, keep, keep * (matte / 255 - prior),
+            rows["known"], prior, rows["alpha"], rows["unsteady"], rows["alpha_3"], rows["alpha_7"], rows["alpha_15"],
+            rows["least"], rows["most"],
+            torch.sqrt(x * x + y * y) / SPEED, keep, keep * (rows["matte"] / 255 - prior),
             keep * dot(step, axis) / (length + CONTRAST), keep * CHANGED / (changed + CHANGED),
         ]
     )  # fmt: skip
@@ -79,7 +75,7 @@ def features(rows: dict[str, Tensor]) -> Tensor:
 COLOURS, FEATURES = 5 * 3, 5 * 3 + 2 + 3 + 9 + 5
 """How many features are in grey levels, and how many there are."""
 PRIOR, KEEP, CHANGE = COLOURS + 6, FEATURES - 4, FEATURES - 3
-"""Places of the guided filter's alpha, of the share that is kept of what was before, and of that share of the change."""
+"""Places of the guided filter's alpha, of the share that is kept of what was before, and of that of the change."""
 
 
 class EdgeNet(nn.Module):

@@ -10,6 +10,7 @@ date.
 
 import argparse
 import csv
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +25,16 @@ from torch import Tensor
 
 from nbst_live.mask.edge import ROWS
 
-STEADY, BOUND = 1.0, 0.85
+STEADY, BOUND = 1.2, 0.9
 """Weight of the error's change since the frame before, and how much of the error's own weight that may be: more, and
 what was wrong would be kept for the sake of steadiness."""
 UNSEEN, CONTRAST = 0.5, 150.0
 """Weight of a pixel whose person and room have the same colour, and distance of the two that adds 1 to it."""
-FORGETFUL, MISLED = 0.1, 0.05
-"""Shares of pixels that know nothing of the frame before, as in a still, and whose alpha there was anything."""
+FORGETFUL, MISLED, ALIKE = 0.1, 0.05, 0.05
+"""Shares of pixels that know nothing of the frame before, as in a still; whose alpha there was anything; and whose
+person has the colours of the room, so that nothing but the mask can tell."""
+GRAIN = 2.5
+"""Of the camera, in grey levels, before which person and room look alike."""
 HELD_OUT = 4
 BATCH = 8192
 LOG_EVERY = 2000
@@ -52,19 +56,30 @@ class Batch:
     def of(cls, pixels: npt.NDArray[np.float16], chance: Tensor | None = None) -> "Batch":
         """Of pixels (N, CHANNELS); those whose `chance` (N,) in [0, 1] is up to FORGETFUL shall know nothing of the
         frame before, and those up to MISLED more something wrong: nothing of either's error there is worth keeping.
+        Those up to ALIKE more shall see a person in the colours of the room.
         """
         planes = torch.from_numpy(np.ascontiguousarray(pixels.T)).float()
         *known, truth, before = planes.split((*ROWS.values(), 1, 1))
         rows = dict(zip(ROWS, known, strict=True))
-        keep = rows["fit"][2]
+        keep = rows["keep"][0]
         if chance is not None:
-            keep[chance < FORGETFUL] = 0
-            misled = (chance >= FORGETFUL) & (chance < FORGETFUL + MISLED)
-            rows["before"][3, misled] = 255 * torch.rand(int(misled.sum()))
+            forgetful, misled, alike = _shares(chance, FORGETFUL, MISLED, ALIKE)
+            keep[forgetful] = 0
+            rows["matte"][0, misled] = 255 * torch.rand(int(misled.sum()))
             keep = keep * ~misled
-        contrast = rows["near_person"][:3] - rows["behind"][:3]
+            rows["near_person"][:, alike] = rows["behind"][:, alike]
+            rows["next_person"][:, alike] = rows["next_room"][:, alike]
+            for name in ("picture", "before"):
+                rows[name][:, alike] = rows["behind"][:, alike] + GRAIN * torch.randn(3, int(alike.sum()))
+        contrast = rows["near_person"] - rows["behind"]
         weight = UNSEEN + torch.sqrt(dot(contrast, contrast))[0] / CONTRAST
-        return cls(features(rows), truth[0], rows["before"][3] / 255 - before[0], keep, weight)
+        return cls(features(rows), truth[0], rows["matte"][0] / 255 - before[0], keep, weight)
+
+
+def _shares(chance: Tensor, *shares: float) -> list[Tensor]:
+    """Which of a `chance` (N,) in [0, 1] fall into each of some shares, laid end to end from 0 on."""
+    ends = np.cumsum((0.0, *shares))
+    return [(chance >= begin) & (chance < end) for begin, end in itertools.pairwise(ends)]
 
 
 class Pixels:
@@ -143,7 +158,7 @@ def export(checkpoint: Path, path: Path) -> None:
     net.load_state_dict(torch.load(checkpoint, weights_only=True))
     planes = tuple(torch.zeros(rows, 1024) for rows in ROWS.values())
     count = torch.export.Dim("count", min=2, max=1 << 24)
-    write(EdgeSolver(net), planes, list(ROWS), "alpha", (tuple({1: count} for _ in ROWS),), path)
+    write(EdgeSolver(net), planes, list(ROWS), "found", (tuple({1: count} for _ in ROWS),), path)
 
 
 def main() -> None:

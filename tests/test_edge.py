@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from nbst_live.errors import MaskError
-from nbst_live.mask.edge import ROWS, EdgeSolver, Samples, solve_colours
+from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
 from nbst_live.mask.trimap import local_means, weighted_means
 from nbst_live.models import find
 
@@ -55,12 +55,12 @@ def test_where_no_colour_tells_the_mask_decides():
 
 
 def test_no_pixels_give_none():
-    nothing = Samples(**{name: np.zeros((rows, 0), np.float32) for name, rows in ROWS.items()})
+    nothing = Samples(*(plane[:, :0] for plane in one_pixel((0, 0, 0), (0, 0, 0), (0, 0, 0), 0.5)))
     assert EDGE.solve(nothing).shape == (0,)
 
 
 def test_a_failure_is_a_mask_error():
-    wrong = Samples(**{name: np.zeros((rows + 1, 3), np.float32) for name, rows in ROWS.items()})
+    wrong = one_pixel((0, 0, 0), (0, 0, 0), (0, 0, 0), 0.5)._replace(before=np.zeros((4, 3), np.float32))
     with pytest.raises(MaskError, match="edge could not be settled"):
         EDGE.solve(wrong)
 

@@ -15,7 +15,7 @@ from edge_net import CHANGE, FEATURES, KEEP, PRIOR, EdgeNet, features
 from edge_net import EdgeSolver as EdgeSolverNet
 from edge_scenes import EdgePainter, Scene, loosen_hair
 from mask_library import Layers, Library, read_figure
-from train_edge import FORGETFUL, Batch, loss_of
+from train_edge import ALIKE, FORGETFUL, GRAIN, MISLED, Batch, loss_of
 
 from nbst_live.mask.edge import ROWS, EdgeSolver, Samples
 from nbst_live.mask.shrink import shrink
@@ -88,8 +88,7 @@ def test_pixels_are_of_the_edge_and_bring_their_truth(pixels):
         pixels[:, -2],
     )
     assert 0 <= truth.min() <= truth.max() <= 1
-    alpha = known["fit"][:, 3]
-    assert np.corrcoef(alpha.astype(np.float32), truth.astype(np.float32))[0, 1] > 0.5
+    assert np.corrcoef(known["alpha"][:, 0].astype(np.float32), truth.astype(np.float32))[0, 1] > 0.5
     assert set(np.unique(known["known"] > 0.5)) == {False, True}
 
 
@@ -118,10 +117,20 @@ def test_what_is_forgotten_plays_no_part(pixels):
 def test_who_is_misled_sees_something_wrong_and_need_not_keep_to_it(pixels):
     some = np.repeat(pixels[:1], 50, axis=0)
     some[:, 5] = 0.8  # the share kept of what was before
-    misled, told = Batch.of(some, torch.full((50,), FORGETFUL)), Batch.of(some, torch.ones(50))
-    assert not misled.keep.any() and told.keep.all()
-    assert len(misled.seen[CHANGE].unique()) > 40 and len(told.seen[CHANGE].unique()) == 1
+    misled, told = (Batch.of(some, torch.full((50,), share)) for share in (FORGETFUL + MISLED / 2, 1))
+    assert not misled.keep.any()
+    assert told.keep.all()
+    assert len(misled.seen[CHANGE].unique()) > 40
+    assert len(told.seen[CHANGE].unique()) == 1
     torch.testing.assert_close(misled.seen[KEEP], told.seen[KEEP])
+
+
+def test_who_looks_like_the_room_is_told_by_nothing_but_alphas(pixels):
+    batch = Batch.of(pixels[:50].copy(), torch.full((50,), FORGETFUL + MISLED + ALIKE / 2))
+    difference, axis = batch.seen[:3], batch.seen[3:6]
+    assert not axis.any()
+    assert difference.abs().mean() < 2 * GRAIN
+    torch.testing.assert_close(batch.truth, Batch.of(pixels[:50].copy()).truth)
 
 
 def test_of_what_was_before_nothing_is_taken_that_is_not_kept():
@@ -151,9 +160,10 @@ def test_the_exported_file_is_the_network(tmp_path, pixels):
     script = Path(__file__).resolve().parents[1] / "scripts/train_edge.py"
     subprocess.run([sys.executable, script, "--export", tmp_path / "checkpoint.pt", path], check=True, timeout=300)
     planes = np.ascontiguousarray(pixels[:777, : sum(ROWS.values())].T, np.float32)
-    samples = Samples(*np.split(planes, np.cumsum(list(ROWS.values()))[:-1]))
+    samples = Samples(*np.split(planes, np.cumsum((3, *[4] * 6, 1))))
     with torch.no_grad():
-        rows = [torch.from_numpy(plane) for plane in samples]
-        expected = EdgeSolverNet(net)(*rows).numpy()
-        assert features(dict(zip(ROWS, rows, strict=True))).shape == (FEATURES, 777)
+        rows = {name: torch.from_numpy(plane) for name, plane in samples.named().items()}
+        assert {name: len(plane) for name, plane in rows.items()} == ROWS
+        expected = EdgeSolverNet(net)(*rows.values()).numpy()
+        assert features(rows).shape == (FEATURES, 777)
     np.testing.assert_allclose(EdgeSolver(custom(path)).solve(samples), expected, atol=1e-5)

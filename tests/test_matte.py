@@ -111,6 +111,17 @@ def test_the_known_room_counts_in_the_light_of_the_frame():
     assert np.abs(mattes[0].astype(int) - mattes[1]).mean() < 0.2
 
 
+def test_what_has_opened_beside_somebody_is_room_whatever_was_known_there():
+    dark, truth = scene(300)
+    wall = np.full((HEIGHT, WIDTH, 3), 170, np.uint8)
+    door = (np.arange(WIDTH) > 360) & (np.arange(WIDTH) < 460)
+    before_the_wall = truth[..., None] * 210 + (1 - truth[..., None]) * wall
+    picture = np.where(door[:, None], dark, before_the_wall).astype(np.uint8)
+    empty = Room(wall, np.full(wall.shape[:2], 255, np.uint8))
+    matte = MatteRefiner(EDGE, over_time=False).refine(network_alpha(truth), picture, empty).matte
+    assert matte[(truth == 0) & door].mean() < 0.03 * 255
+
+
 def test_the_cutout_lists_all_mixed_pixels_of_its_matte_with_their_alpha_and_colours():
     picture, truth = scene(300)
     cutout = MatteRefiner(EDGE).refine(network_alpha(truth), picture)

@@ -78,12 +78,13 @@ def test_pixels_are_found_at_their_places(rng):
     enlarged = cv2.resize(small, (60, 40), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(pixels.sample(small), enlarged[line, column].T, atol=2)
     one_to_the_right = np.array([[0.5] * 3, [0] * 3], np.float32)
-    fetched = pixels.fetch(picture, one_to_the_right)
+    fetched, plane = pixels.fetch(one_to_the_right, picture, np.ascontiguousarray(picture[..., 0]))
     assert (fetched == picture[line, np.minimum(column + 1, 59)].T).all()
+    assert (plane == fetched[:1]).all()
 
 
 def test_no_pixels_have_nothing():
     nowhere = np.zeros(0, np.intp)
     pixels = Pixels.at(nowhere, nowhere, 60, (2.0, 2.0))
     assert pixels.sample(np.zeros((20, 30, 4), np.float32)).shape == (4, 0)
-    assert pixels.fetch(np.zeros((40, 60), np.uint8), np.zeros((2, 0), np.float32)).shape == (1, 0)
+    assert pixels.fetch(np.zeros((2, 0), np.float32), np.zeros((40, 60), np.uint8))[0].shape == (1, 0)

@@ -7,6 +7,7 @@ source.
 import os
 import signal
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,10 +29,11 @@ from nbst_live.pictures import open_style
 from nbst_live.pipeline import Outputs, Pipeline, run
 from nbst_live.sinks.null import NullSink
 
-SIZE = (640, 360)
+SIZE, LARGE = (640, 360), (1280, 720)
+"""A large frame's edge is subdivided."""
 EDGE = EdgeSolver(models.find("edge-alpha"))
 FRAMES = 100
-CLIP = SyntheticClip(*SIZE, FRAMES)
+CLIPS = {size: SyntheticClip(*size, FRAMES) for size in (SIZE, LARGE)}
 
 
 class FailingMasker(OnnxMasker):
@@ -50,16 +52,16 @@ class FailingMasker(OnnxMasker):
 class Witness(NullSink):
     """Counts raw-room frames among those that it is sent, against the true alpha of the frame under way."""
 
-    def __init__(self, clip=CLIP.frame) -> None:
+    def __init__(self, size=SIZE, clip=None) -> None:
         super().__init__()
-        self._clip = clip
+        self._truth, self._clip = CLIPS[size], clip or CLIPS[size].frame
         self.raw: list[tuple[int, float]] = []
 
     def send(self, picture, time):
         super().send(picture, time)
         index = round(time * 30) % FRAMES
         near = np.abs(picture.astype(np.int16) - self._clip(index)).max(axis=2) <= RAW_LEVELS
-        share = near[CLIP.alpha(index) == 0].mean()
+        share = near[self._truth.alpha(index) == 0].mean()
         if share > RAW_SHARE:
             self.raw.append((index, round(float(share), 4)))
 
@@ -70,30 +72,32 @@ def wait_until(true) -> None:
         time.sleep(0.05)
 
 
-def opens_a_door(index: int) -> NDArray[np.uint8]:
+def opens_a_door(size: tuple[int, int], index: int) -> NDArray[np.uint8]:
     """The clip's frame, with something dark right beside the person from the 50th on."""
-    picture = CLIP.frame(index).copy()
-    if index >= 50:
-        picture[120:300, 330:450] = (30, 35, 60)
-        alpha = CLIP.alpha(index)[..., None]
-        picture = (alpha * CLIP.frame(index) + (1 - alpha) * picture).astype(np.uint8)
-    return picture
+    frame, scale = CLIPS[size].frame(index), size[0] // SIZE[0]
+    if index < 50:
+        return frame
+    picture = frame.copy()
+    picture[120 * scale : 300 * scale, 330 * scale : 450 * scale] = (30, 35, 60)
+    alpha = CLIPS[size].alpha(index)[..., None]
+    return (alpha * frame + (1 - alpha) * picture).astype(np.uint8)
 
 
 def watch(
-    *, clip=CLIP.frame, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_painting=True
+    *, size=SIZE, clip=None, strength=0.6, fails=range(0), stalls=(), kill_at=None, wait_for_painting=True
 ) -> tuple[Witness, Pipeline]:
     """The live way of 100 frames, the real mask and solver in it."""
-    witness = Witness(clip)
+    clip = clip or CLIPS[size].frame
+    witness = Witness(size, clip)
     settings = SolverSettings(steps=20, size=160, threads=1, strength=strength)
     with (
         SolverWorker(160, 90, niceness=0) as worker,
-        FailingMasker(models.find("person-fast"), SIZE, provider="cpu", threads=2) as masker,
-        RoomBackdrop(open_style("swirl"), SIZE, settings, worker, refresh=2.0) as backdrop,
+        FailingMasker(models.find("person-fast"), size, provider="cpu", threads=2) as masker,
+        RoomBackdrop(open_style("swirl"), size, settings, worker, refresh=2.0) as backdrop,
     ):
         masker.fails, masker.calls = fails, 0
         key = DifferenceKey(models.find("room-key"))
-        way = Pipeline(masker, MatteRefiner(EDGE), backdrop, SIZE, key=key)
+        way = Pipeline(masker, MatteRefiner(EDGE), backdrop, size, key=key)
 
         def tick() -> bool:
             if witness.taken == kill_at:
@@ -109,15 +113,16 @@ def watch(
     return witness, way
 
 
-@pytest.mark.parametrize("strength", [0.6, 0.05])
-def test_the_first_100_frames_show_the_room_painted_or_not_at_all(strength):
-    witness, way = watch(strength=strength)
+@pytest.mark.parametrize(("size", "strength"), [(SIZE, 0.6), (SIZE, 0.05), (LARGE, 0.6)])
+def test_the_first_100_frames_show_the_room_painted_or_not_at_all(size, strength):
+    witness, way = watch(size=size, strength=strength)
     assert witness.raw == []
     assert way.counts.with_person == FRAMES
 
 
-def test_what_changes_right_beside_the_person_is_not_shown():
-    witness, way = watch(clip=opens_a_door)
+@pytest.mark.parametrize("size", [SIZE, LARGE])
+def test_what_changes_right_beside_the_person_is_not_shown(size):
+    witness, way = watch(size=size, clip=partial(opens_a_door, size))
     assert witness.raw == []
     assert way.counts.with_person == FRAMES
 
@@ -146,5 +151,5 @@ def test_a_source_that_stalls_shows_no_room():
 
 def test_the_witness_would_notice():
     witness = Witness()
-    witness.send(CLIP.frame(0), 0.0)
+    witness.send(CLIPS[SIZE].frame(0), 0.0)
     assert witness.raw[0][1] > 0.9

@@ -139,13 +139,14 @@ OPENERS: dict[str, Callable[[Path, Web], Source]] = {
     "clip in real time": lambda folder, _: ClipSource(make_clip(folder / "clip.mp4"), realtime=True),
     "camera on the net": lambda _, web: CameraSource(web.address),
     "pictures in memory": lambda *_: JpegSource([jpeg_of(index) for index in range(3)], fps=25),
+    "pictures in memory, live": lambda *_: JpegSource([jpeg_of(index) for index in range(3)], fps=25, live=True),
     "fake": lambda *_: FakeSource(picture_of, frames=12, fps=25),
     "fake live": lambda *_: FakeSource(picture_of, frames=12, fps=25, live=True),
     "fake that stalls": lambda *_: FakeSource(picture_of, frames=12, fps=25, stalls=(0, 3, 4)),
 }
 
 
-ENDING = [name for name in OPENERS if name not in ("camera on the net", "pictures in memory", "fake live")]
+ENDING = [name for name in OPENERS if not name.startswith(("camera", "pictures", "fake live"))]
 
 
 @pytest.fixture(params=OPENERS)

@@ -19,18 +19,20 @@ QUEUE_LIMIT = 1
 
 
 class JpegSource(Closable):
-    """Plays JPEG pictures, all of one size, forth and back for ever, as fast as they are read.
+    """Plays JPEG pictures, all of one size, forth and back for ever, as fast as they are read; or, `live`, at `fps` as
+    a camera: the newest frame wins.
 
     OpenCV decodes a V4L2 camera's MJPG by the same `imdecode`. `captured` is the time before decoding. Raises
     SourceError when the first picture cannot be decoded.
     """
 
-    def __init__(self, jpegs: Sequence[bytes], fps: float) -> None:
+    def __init__(self, jpegs: Sequence[bytes], fps: float, *, live: bool = False) -> None:
         first = cv2.imdecode(np.frombuffer(jpegs[0], np.uint8), cv2.IMREAD_COLOR)
         if first is None:
             raise SourceError("the first picture cannot be decoded; expected JPEG")
         height, width = first.shape[:2]
-        self.info = SourceInfo("pictures in memory", width, height, fps, live=False, detail=f"MJPG {width}x{height}")
+        detail, self._began = f"MJPG {width}x{height}", time.monotonic()
+        self.info = SourceInfo("pictures in memory", width, height, fps, live, detail=detail, began=self._began)
         self.dropped = 0
         self._jpegs = [np.frombuffer(jpeg, np.uint8) for jpeg in [*jpegs, *jpegs[-2:0:-1]]]
         self._queue: queue.Queue[Frame] = queue.Queue(QUEUE_LIMIT)
@@ -62,9 +64,20 @@ class JpegSource(Closable):
     def _decode(self, stopping: threading.Event) -> None:
         index = 0
         while not stopping.is_set():
+            if self.info.live and stopping.wait(max(0.0, self._began + index / self.info.fps - time.monotonic())):
+                return
             captured = time.monotonic()
             picture = cv2.imdecode(self._jpegs[index % len(self._jpegs)], cv2.IMREAD_COLOR)
             if picture is None:
                 raise ValueError(f"picture {index % len(self._jpegs)} is no JPEG")
+            if self.info.live:
+                self._drop_old()
             self._queue.put(Frame(np.asarray(picture, np.uint8), index, index / self.info.fps, captured))
             index += 1
+
+    def _drop_old(self) -> None:
+        try:
+            self._queue.get_nowait()
+            self.dropped += 1
+        except queue.Empty:
+            pass

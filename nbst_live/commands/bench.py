@@ -1,7 +1,8 @@
 """Measures speed and latency on this machine: a moving person, decoded from MJPG, masked, matted, blended, made I420.
 
-A fresh process runs the live way as `nbst-live` does, with a cold cache, as fast as it goes: first while the solver
-paints, then with the solver idle. The solver's own speed is then measured alone, on the same painting.
+A fresh process runs the live way as `nbst-live` does, with a cold cache: as fast as it goes, first while the solver
+paints, then with the solver idle; and then, the solver painting anew, at a camera's rate. The solver's own speed is
+measured alone, on the same painting.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -95,12 +97,10 @@ class I420Sink(NullSink):
         super().send(picture, time)
 
 
-def measure(settings: Settings, jpegs: list[bytes], cache: Path) -> dict[str, Any]:
-    """The figures of one live run in this process."""
+def measure(settings: Settings, jpegs: list[bytes], folder: Path) -> dict[str, Any]:
+    """The figures of live runs in this process, the cache in that empty folder."""
     source = JpegSource(jpegs, settings.fps)
-    sink = I420Sink(source.info.width, source.info.height)
-    size = (source.info.width, source.info.height)
-    with app.open_live(settings, extra_sinks=(sink,), source=source, cache=BackdropCache(cache)) as live:
+    with _live(settings, source, folder / "fast") as live:
         solver = live.backdrop.state
         start = process_start()
         solving = _phase(live, lambda: solver.solves == 0)
@@ -112,14 +112,32 @@ def measure(settings: Settings, jpegs: list[bytes], cache: Path) -> dict[str, An
         stages = {name: value for name, value in live.pipeline.timer.summary().items() if name != "latency"}
         frame = source.read().picture
         painted = live.backdrop.painted_at
-    solving["steps_share"] = round(_solo_seconds(settings, frame) / beside, 3)
+    camera, beside_camera = _beside_camera(settings, jpegs, folder / "camera")
+    alone = _solo_seconds(settings, frame)
+    solving["steps_share"], camera["steps_share"] = (round(alone / seconds, 3) for seconds in (beside, beside_camera))
     return {
-        "size": list(size), "cores": os.cpu_count(), "machine": platform.processor() or platform.machine(),
-        "idle": idle, "solving": solving, "stages": stages, "copy_ms": _copy_ms(frame),
+        "size": [source.info.width, source.info.height], "cores": os.cpu_count(),
+        "machine": platform.processor() or platform.machine(),
+        "idle": idle, "solving": solving, "camera": camera, "stages": stages, "copy_ms": _copy_ms(frame),
         "first_private_frame_s": round(private - start, 3) if private else None,
         "first_painted_frame_s": round(painted - start, 3) if painted else None,
         "rss_mb": memory,
     }  # fmt: skip
+
+
+def _beside_camera(settings: Settings, jpegs: list[bytes], cache: Path) -> tuple[dict[str, Any], float]:
+    """The live way's figures at a camera's rate while the solver paints, and the seconds that it then needs."""
+    source = JpegSource(jpegs, settings.fps, live=True)
+    with _live(settings, source, cache) as live:
+        solver, missed = live.backdrop.state, source.dropped
+        found = _phase(live, lambda: solver.solves == 0)
+        found |= {"camera_fps": settings.fps, "dropped": source.dropped - missed}
+        return found, solver.seconds
+
+
+def _live(settings: Settings, source: JpegSource, cache: Path) -> AbstractContextManager[app.Live]:
+    sink = I420Sink(source.info.width, source.info.height)
+    return app.open_live(settings, extra_sinks=(sink,), source=source, cache=BackdropCache(cache))
 
 
 def _phase(live: app.Live, goes_on: Callable[[], bool]) -> dict[str, Any]:
@@ -205,13 +223,19 @@ def _child(connection: Connection, settings: Settings, jpegs: list[bytes], cache
 def _table(figures: dict[str, Any]) -> str:
     width, height = figures["size"]
     rows = [f"{width}x{height}, {figures['cores']} cores"]
-    for name in ("idle", "solving"):
-        part, latency = figures[name], figures[name]["latency_ms"]
+    camera = figures["camera"]
+    phases = {"solver idle": figures["idle"], "solver solving": figures["solving"], "camera, solving": camera}
+    for name, part in phases.items():
+        latency = part["latency_ms"]
         rows.append(
-            f"solver {name:8} {part['fps']:7.1f} frames/s   latency {latency['p50']:.1f} ms "
+            f"{name:15} {part['fps']:7.1f} frames/s   latency {latency['p50']:.1f} ms "
             f"(95 %: {latency['p95']:.1f}, 99 %: {latency['p99']:.1f})"
         )
-    rows.append(f"solver's share of its own speed beside the live way: {figures['solving']['steps_share']:.2f}")
+    rows.append(
+        f"solver's share of its own speed: {figures['solving']['steps_share']:.2f} beside the live way at its fastest, "
+        f"{camera['steps_share']:.2f} beside a camera of {camera['camera_fps']:.0f} frames/s, of which "
+        f"{camera['dropped']} were dropped"
+    )
     rows += [f"  {name:10} {t['p50_ms']:7.2f} ms   95 %: {t['p95_ms']:.2f}" for name, t in figures["stages"].items()]
     rows.append(f"  one copy   {figures['copy_ms']:7.2f} ms")
     rows.append(

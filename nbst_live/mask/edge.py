@@ -19,16 +19,17 @@ from nbst_live.models import ModelRecord
 CLEAN = 0.05
 """Regularisation of F: the weight, beside alpha squared, of the mean of the person nearby; less where alpha is high."""
 ROWS = {
-    "picture": 3, "fit": 4, "bounds": 4, "near_person": 4, "behind": 4, "next_person": 4, "next_room": 4,
-    "known": 1, "before": 4,
+    "picture": 3, "slope": 1, "offset": 1, "keep": 1, "alpha": 1, "least": 1, "most": 1, "x": 1, "y": 1,
+    "near_person": 3, "alpha_3": 1, "behind": 3, "alpha_7": 1, "next_person": 3, "alpha_15": 1,
+    "next_room": 3, "unsteady": 1, "known": 1, "before": 3, "matte": 1,
 }  # fmt: skip
-"""What is known of a pixel, and how many numbers that is."""
+"""What is known of a pixel, as the network takes it, and how many numbers each is: Samples, row by row."""
 
 Plane = npt.NDArray[np.float32]
 
 
 class Samples(NamedTuple):
-    """What is known of N pixels, float32, each with as many rows as ROWS says.
+    """What is known of N pixels, (3, N), (4, N) or, `known`, (1, N) float32.
 
     `picture` is the frame's colour there. `fit`, `bounds`, `near_person`, `next_person` and `next_room` are the
     trimap's planes there, and so is `behind`, but for its colours, which are the known room's in this frame's light
@@ -46,6 +47,17 @@ class Samples(NamedTuple):
     known: Plane
     before: Plane
 
+    def named(self) -> dict[str, Plane]:
+        """By the names of ROWS. Views: the network would have to copy what it takes apart itself."""
+        found, names = {}, iter(ROWS.items())
+        for plane in self:
+            row = 0
+            while row < len(plane):
+                name, count = next(names)
+                found[name] = plane[row : row + count]
+                row += count
+        return found
+
 
 class EdgeSolver:
     """Runs the network of the edge, on the CPU; for one thread. Raises ModelError."""
@@ -58,7 +70,7 @@ class EdgeSolver:
         if not samples.picture.shape[1]:
             return np.zeros(0, np.float32)
         try:
-            (alpha,) = self._session.run(None, samples._asdict())
+            (alpha,) = self._session.run(None, samples.named())
         except Exception as error:
             raise MaskError(f"the edge could not be settled on a frame: {first_line(error)}") from error
         return np.asarray(alpha, np.float32)

@@ -8,12 +8,16 @@ import numpy.typing as npt
 
 from nbst_live.mask.edge import Samples
 from nbst_live.mask.pixels import Framed, Pixels, Plane
+from nbst_live.mask.trimap import local_means
 from nbst_live.stages import Matte, Picture, Room, Trimap
 
 SOFT = 0.008
 """Reach of the soft border of the known room, as a share of the width."""
 LIGHT = 0.5, 2.0
 """Least and most that the light is believed to have changed, since the plate was gathered or the frame before."""
+FOREIGN = 50.0, 100.0
+"""Mean difference, in grey levels, of what is surely room nearby and the known room: up to which that is believed, and
+from which not at all. A door has opened, or somebody has come who stays behind."""
 
 Gains = npt.NDArray[np.float32]
 """How many times as light something is as it was, (3,) for BGR."""
@@ -21,18 +25,22 @@ Gains = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Earlier:
-    """The frame before with its matte, and how light this frame is beside it."""
+    """The frame before and its matte, and how light this frame is beside it."""
 
     frame: Framed
+    matte: Matte
     light: Gains
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownRoom:
-    """The room with how far it is known, 0 to 255, and how light it is in this frame."""
+    """The room with how far it is known, 0 to 255, how light it is in this frame, and how far it is believed: (h, w)
+    float32 in [0, 1], at the network's size.
+    """
 
     room: Framed
     light: Gains
+    belief: Plane
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +74,7 @@ class Evidence:
             return np.zeros(len(pixels.where), np.float32)
         *colours, known = pixels.pick(self.room.room)
         known *= np.float32(1 / 255)
+        known *= pixels.sample(self.room.belief)[0]
         for channel, (colour, gain) in enumerate(zip(colours, self.room.light, strict=True)):
             behind[channel] += known * (np.minimum(colour * gain, 255) - behind[channel])
         return known
@@ -75,8 +84,9 @@ class Evidence:
         if self.earlier is None:
             fit[2] = 0
             return np.zeros((4, len(pixels.where)), np.float32)
-        before = pixels.fetch(self.earlier.frame, flow)
+        before, matte = pixels.fetch(flow, self.earlier.frame, self.earlier.matte)
         before[:3] *= self.earlier.light[:, None]
+        before[3] = matte
         return before
 
 
@@ -98,13 +108,22 @@ class Rooms:
             self._known = cv2.merge([room.picture, _softened(room.known)])
             self._small = cv2.resize(cv2.merge([room.picture, room.known]), size, interpolation=cv2.INTER_NEAREST)
         both = cv2.bitwise_and(trimap.room, self._small[..., 3])
-        return KnownRoom(self._known, gains(trimap.small, self._small, both))
+        light = gains(trimap.small, self._small, both)
+        return KnownRoom(self._known, light, _belief(trimap.small, self._small, light, both))
 
 
 def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:
     """How many times as light a picture is as another, where `where` is not 0; within LIGHT."""
     means = (np.array(cv2.mean(side, where)[:3], np.float32) + 1 for side in (now, then))
     return np.clip(next(means) / next(means), *LIGHT)
+
+
+def _belief(now: Picture, room: Framed, light: Gains, both: Matte) -> Plane:
+    """How far the room is believed, by how it differs from the frame where `both` (h, w) is not 0."""
+    colours = zip(cv2.split(room)[:3], light, strict=True)
+    lit = cv2.merge([cv2.convertScaleAbs(plane, alpha=float(gain)) for plane, gain in colours])
+    apart = local_means(cv2.absdiff(now, lit), both)[..., :3].max(axis=2)
+    return np.clip((FOREIGN[1] - apart) * np.float32(1 / (FOREIGN[1] - FOREIGN[0])), 0, 1)
 
 
 def _softened(known: Matte) -> Matte:

@@ -39,7 +39,7 @@ class MatteRefiner:
         self._rooms = Rooms()
         self._mattes = [np.zeros((0, 0), np.uint8)] * 2
         self._frames = [np.zeros((0, 0, 4), np.uint8)] * 2
-        self._earlier: tuple[Framed, Picture] | None = None
+        self._earlier: tuple[Framed, Matte, Picture] | None = None
 
     def refine(self, alpha: Alpha, picture: Picture, room: Room | None = None) -> Cutout:
         """Both steps: the person of `picture` by its alpha at the network's size."""
@@ -56,19 +56,14 @@ class MatteRefiner:
         """
         matte, frame = self._buffers(picture)
         earlier, self._earlier = self._earlier, None
-        evidence = Evidence(
-            trimap,
-            frame,
-            None if earlier is None else Earlier(earlier[0], gains(trimap.small, earlier[1])),
-            self._rooms.known(room, trimap),
-        )
+        before = None if earlier is None else Earlier(*earlier[:2], gains(trimap.small, earlier[2]))
+        evidence = Evidence(trimap, frame, before, self._rooms.known(room, trimap))
         parts = Subdivision(trimap, matte.shape)
         corners = self._cut(parts.corners, evidence.of(parts.corners))
         left = parts.fill(corners.levels, matte)
         inner = self._cut(left, evidence.of(left))
         matte.reshape(-1)[left.where] = inner.levels
-        cv2.insertChannel(matte, frame, 3)
-        self._earlier = frame, trimap.small.copy()  # it may be the caller's own picture
+        self._earlier = frame, matte, trimap.small.copy()  # it may be the caller's own picture
         return Cutout(
             matte,
             np.concatenate([corners.mixed, inner.mixed]),

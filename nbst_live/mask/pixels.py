@@ -27,7 +27,7 @@ ROW = 1024
 Plane = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 Framed = npt.NDArray[np.uint8]
-"""A picture with a plane, a frame with its matte for one, (H, W, 4) uint8: BGR, then that."""
+"""A picture with a plane, the room with how far it is known for one, (H, W, 4) uint8: BGR, then that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,18 @@ class Pixels:
         return np.ascontiguousarray(pixels.view(np.uint8).reshape(-1, 4).T, np.float32)
 
     def sample(self, plane: Plane) -> Plane:
-        """A plane (h, w, 4) of the network's size at these pixels, (4, N) float32, bilinear."""
+        """Planes (h, w, 4) or one (h, w) of the network's size at these pixels, (4, N) or (1, N) float32, bilinear."""
         return self._listed(plane, self.x, self.y)
 
-    def fetch(self, plane: npt.NDArray[np.generic], flow: Plane) -> Plane:
-        """A picture (H, W, c) or plane (H, W) of the full size at the places that a flow (2, N), x and y in pixels of
+    def fetch(self, flow: Plane, *planes: npt.NDArray[np.generic]) -> list[Plane]:
+        """Pictures (H, W, c) or planes (H, W) of the full size at the places that a flow (2, N), x and y in pixels of
         the network's size, points to from these pixels; (c, N) or (1, N) float32, bilinear.
         """
         x, y = (
             _scaled(_rows(step) + place, ratio)
             for step, place, ratio in zip(flow, (self.x, self.y), self.scale, strict=True)
         )
-        return self._listed(plane, x, y)
+        return [self._listed(plane, x, y) for plane in planes]
 
     def _listed(self, plane: npt.NDArray[np.generic], x: Plane, y: Plane) -> Plane:
         channels = plane.shape[2] if plane.ndim == 3 else 1
@@ -102,8 +102,11 @@ class Subdivision:
         least, most = (f(self._levels, cell, anchor=(0, 0)) for f in (cv2.erode, cv2.dilate))
         doubt = cv2.dilate(self._doubt, cell, anchor=(0, 0))
         height, width = self._shape
-        whole = cv2.resize(self._levels, None, fx=self._step, fy=self._step, interpolation=cv2.INTER_NEAREST)
-        np.copyto(matte, whole[:height, :width])
+        # Each level as often as a cell is wide, each row as often as it is high: four times as fast as cv2.resize.
+        rows = cv2.merge([self._levels] * self._step).reshape(len(self._levels), -1)[:, :width]
+        for k in range(self._step):
+            lines = matte[k :: self._step]
+            np.copyto(lines, rows[: len(lines)])
         mixed = (least != most) | (least - np.uint8(1) < np.uint8(254)) | (least & doubt == 255)
         line, column = self._places(np.flatnonzero(mixed))
         down, right = (side[:, None] for side in np.divmod(np.arange(1, self._step**2), self._step))
