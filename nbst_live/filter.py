@@ -108,4 +108,4 @@ class BackgroundFilter(Closable):
             raise InputError(
                 f"got a frame of {frame.shape[1]}x{frame.shape[0]}, expected {self._size[0]}x{self._size[1]}"
             )
-        return np.array(frame, order="C")  # what is kept until the next call must not change when the caller's does
+        return np.array(frame, order="C")  # what is kept of it until the next call must not change with the caller's

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from nbst_live.mask.edge import ROWS
 
-STEADY, BOUND = 1.2, 0.9
+STEADY, BOUND = 1.3, 0.92
 """Weight of the error's change since the frame before, and how much of the error's own weight that may be: more, and
 what was wrong would be kept for the sake of steadiness."""
 UNSEEN, CONTRAST = 0.5, 150.0
@@ -67,6 +67,8 @@ class Batch:
             keep[forgetful] = 0
             rows["matte"][0, misled] = 255 * torch.rand(int(misled.sum()))
             keep = keep * ~misled
+            # Without a contrast the guided filter gives back its alpha.
+            rows["slope"][0, alike], rows["offset"][0, alike] = 0, rows["alpha"][0, alike]
             rows["near_person"][:, alike] = rows["behind"][:, alike]
             rows["next_person"][:, alike] = rows["next_room"][:, alike]
             for name in ("picture", "before"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nbst_live.mask.company import LATELY, Company
+from nbst_live.mask.company import Company
 
 SIZE = HEIGHT, WIDTH = 160, 288
 
@@ -40,24 +40,16 @@ class Scene:
         self._new, self._cloth, self._company = new, cloth, Company()
         self._chance = np.random.default_rng(3)
 
-    def frame(self, body_at: float, new_at: float, room_at: float = 0.0, *, seen: float = 0.0) -> float:
-        """Share of the new region that is taken to go along; each stands so far from where it stood first. Where the
-        mask network has `seen` the new region with some alpha, that is no region to ask about, and the share is 0.
-        """
+    def frame(self, body_at: float, new_at: float, room_at: float = 0.0) -> float:
+        """Share of the new region that is taken to go along; each stands so far from where it stood first."""
         body, new = moved(BODY, body_at), moved(self._new, new_at)
         picture = np.where(new > 0, moved(self._cloth, new_at), moved(ROOM, room_at))
         picture = np.where(body > 0, moved(CLOTH, body_at), picture)
         noisy = np.clip(picture + self._chance.normal(0, 1.5, SIZE), 0, 255).astype(np.uint8)
         new = cv2.subtract(new, body)
-        alpha = np.maximum(body, seen * new).astype(np.float32) / np.float32(255)
-        new = np.zeros_like(new) if seen else new
-        found = self._company.of(new, alpha, noisy)
+        found = self._company.of(new, (body / np.float32(255)).astype(np.float32), noisy)
         assert not cv2.subtract(found, new).any()
-        return float((found[new > 0] > 0).mean()) if new.any() else 0.0
-
-    def change(self, new: NDArray[np.uint8], cloth: NDArray[np.uint8]) -> None:
-        """Something else is new beside somebody."""
-        self._new, self._cloth = new, cloth
+        return float((found[new > 0] > 0).mean())
 
     def grow(self, new: NDArray[np.uint8]) -> None:
         """What is new beside somebody is more than it was."""
@@ -123,41 +115,3 @@ def test_what_touches_an_arm_does_not_become_one_bit_by_bit():
         scene.grow(moved(ARM, 6) | box(30, 130, 196, min(198 + 2 * k, WIDTH)))
         shares.append(scene.frame(6, 0))
     assert max(shares[-20:]) < 0.2
-
-
-def test_whom_the_mask_saw_stays_for_as_long_as_it_did_but_half_a_second_at_most():
-    for frames, held in ((1, 0), (5, 4), (60, LATELY - 1)):
-        scene = Scene(ARM)
-        for _ in range(frames):
-            scene.frame(0, 0, seen=0.3)
-        shares = [scene.frame(0, 0) for _ in range(40)]
-        assert [share > 0.9 for share in shares] == [True] * held + [False] * (40 - held)
-        assert max(shares[held:]) == 0
-
-
-def test_whom_the_mask_sees_every_other_time_stays():
-    scene = Scene(ARM)
-    for _ in range(20):
-        scene.frame(0, 0, seen=0.3)
-    shares = [scene.frame(0, 0, seen=0.3 * (k % 2)) for k in range(60)]
-    assert min(shares[::2]) > 0.9
-
-
-@pytest.mark.parametrize("sway", [0, 1, 4])
-def test_a_door_in_the_place_of_an_arm_is_no_arm(sway):
-    scene = Scene(ARM)
-    for k in range(30):
-        scene.frame(sway * (k % 2), sway * (k % 2), seen=0.3)
-    scene.change(ARM | DOOR, np.full(SIZE, 30, np.uint8))
-    assert max(scene.frame(sway * (k % 2), 0) for k in range(30)) < 0.02
-
-
-def test_where_an_arm_was_once_a_door_may_open():
-    scene = Scene(ARM)
-    for k in range(30):
-        scene.frame(k % 2, k % 2, seen=0.3)
-    scene.change(np.zeros(SIZE, np.uint8), CLOTH)
-    for k in range(3):
-        scene.frame(k % 2, 0)
-    scene.change(DOOR, CLOTH)
-    assert max(scene.frame(k % 2, 0) for k in range(30)) < 0.01

@@ -11,7 +11,7 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from edge_data import CHANNELS, Collector  # the scripts are not a package
-from edge_net import CHANGE, FEATURES, KEEP, PRIOR, EdgeNet, features
+from edge_net import CHANGE, CHANGED, COLOURS, FEATURES, HIGH, KEEP, LOW, PRIOR, EdgeNet, features
 from edge_net import EdgeSolver as EdgeSolverNet
 from edge_scenes import EdgePainter, Scene, loosen_hair
 from mask_library import Layers, Library, read_figure
@@ -126,11 +126,19 @@ def test_who_is_misled_sees_something_wrong_and_need_not_keep_to_it(pixels):
 
 
 def test_who_looks_like_the_room_is_told_by_nothing_but_alphas(pixels):
-    batch = Batch.of(pixels[:50].copy(), torch.full((50,), FORGETFUL + MISLED + ALIKE / 2))
-    difference, axis = batch.seen[:3], batch.seen[3:6]
+    some = pixels[:50].copy()
+    batch = Batch.of(some, torch.full((50,), FORGETFUL + MISLED + ALIKE / 2))
+    difference, axis, _, beside, room = batch.seen[:COLOURS].split(3)
     assert not axis.any()
     assert difference.abs().mean() < 2 * GRAIN
-    torch.testing.assert_close(batch.truth, Batch.of(pixels[:50].copy()).truth)
+    torch.testing.assert_close(beside, room)
+    alpha, keep, then = (torch.from_numpy(some[:, row].astype(np.float32)) for row in (6, 5, -3))
+    prior = ((alpha - LOW) / (HIGH - LOW)).clamp(0, 1)
+    torch.testing.assert_close(batch.seen[PRIOR], prior)
+    torch.testing.assert_close(batch.seen[CHANGE], keep * (then / 255 - prior))
+    same = CHANGED / (CHANGED + 6 * GRAIN**2)  # two colours that differ by the grain of both
+    assert (batch.seen[FEATURES - 1] / keep).mean() > same - 0.1
+    torch.testing.assert_close(batch.truth, Batch.of(some).truth)
 
 
 def test_of_what_was_before_nothing_is_taken_that_is_not_kept():

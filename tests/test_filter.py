@@ -12,6 +12,7 @@ from nbst_live.backdrop.privacy import raw_share
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import InputError, PictureError, SettingError
 from nbst_live.pictures import write_picture
+from nbst_live.pipeline import Pipeline
 
 SIZE = (320, 180)
 CLIP = SyntheticClip(*SIZE, 10)
@@ -72,6 +73,16 @@ def test_a_style_that_is_gone_by_the_first_frame_costs_no_process(tmp_path):
         with pytest.raises(PictureError):
             live(CLIP.frame(0))
         assert set(multiprocessing.active_children()) == before
+
+
+def test_a_frames_buffer_may_be_used_again_once_the_call_is_over(monkeypatch):
+    taken = []
+    monkeypatch.setattr(Pipeline, "process", lambda _, frame: taken.append(frame.picture) or frame.picture)
+    frame = CLIP.frame(0).copy()
+    with BackgroundFilter(style="swirl", steps=2) as live:
+        live(frame)
+    assert (taken[0] == frame).all()
+    assert not np.shares_memory(taken[0], frame)
 
 
 def test_several_styles_are_mixed():

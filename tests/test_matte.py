@@ -6,6 +6,7 @@ import pytest
 
 from nbst_live.errors import MaskError
 from nbst_live.mask.edge import EdgeSolver
+from nbst_live.mask.evidence import Evidence, Rooms, gains
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.steady import HOLD, Steadiness
 from nbst_live.models import find
@@ -111,15 +112,30 @@ def test_the_known_room_counts_in_the_light_of_the_frame():
     assert np.abs(mattes[0].astype(int) - mattes[1]).mean() < 0.2
 
 
-def test_what_has_opened_beside_somebody_is_room_whatever_was_known_there():
-    dark, truth = scene(300)
+@pytest.mark.parametrize("light", [1.0, 0.7, 0.5])
+@pytest.mark.parametrize("door", [20, 60, 100])
+def test_what_has_opened_beside_somebody_is_room_whatever_was_known_there(rng, light, door):
+    _, truth = scene(300)
     wall = np.full((HEIGHT, WIDTH, 3), 170, np.uint8)
-    door = (np.arange(WIDTH) > 360) & (np.arange(WIDTH) < 460)
-    before_the_wall = truth[..., None] * 210 + (1 - truth[..., None]) * wall
-    picture = np.where(door[:, None], dark, before_the_wall).astype(np.uint8)
+    opened = (np.arange(WIDTH) > 360) & (np.arange(WIDTH) < 460)
+    room = np.where(opened[:, None], door, wall)
+    picture = light * (truth[..., None] * 210 + (1 - truth[..., None]) * room) + rng.normal(0, 2, wall.shape)
     empty = Room(wall, np.full(wall.shape[:2], 255, np.uint8))
-    matte = MatteRefiner(EDGE, over_time=False).refine(network_alpha(truth), picture, empty).matte
-    assert matte[(truth == 0) & door].mean() < 0.03 * 255
+    refiner = MatteRefiner(EDGE, over_time=False)
+    matte = refiner.refine(network_alpha(truth), picture.clip(0, 255).astype(np.uint8), empty).matte
+    assert matte[(truth == 0) & opened].mean() < 0.02 * 255
+
+
+@pytest.mark.parametrize("stripe", [1, 2, 3])
+def test_a_finely_patterned_room_is_believed(stripe):
+    _, truth = scene(300)
+    stripes = np.arange(WIDTH) // stripe % 2
+    wall = np.where(stripes, 200, 40).astype(np.uint8)[None, :, None].repeat(HEIGHT, axis=0).repeat(3, axis=2)
+    picture = (truth[..., None] * 120 + (1 - truth[..., None]) * wall).astype(np.uint8)
+    known = np.full(wall.shape[:2], 255, np.uint8)
+    refiner = MatteRefiner(EDGE, over_time=False)
+    alpha = network_alpha(truth)
+    assert Rooms().known(Room(wall, known), refiner.trimap(alpha, picture)).belief.min() == 1
 
 
 def test_the_cutout_lists_all_mixed_pixels_of_its_matte_with_their_alpha_and_colours():
@@ -160,6 +176,48 @@ def test_without_an_edge_there_is_none_to_settle(level):
     cutout = MatteRefiner(EDGE).refine(np.full((45, 80), level, np.float32), picture)
     assert (cutout.matte == 255 * level).all()
     assert cutout.mixed.size == 0
+
+
+def test_the_frame_before_and_its_matte_are_what_the_next_frame_is_told(monkeypatch):
+    told = []
+
+    class Recorded(Evidence):
+        def __init__(self, trimap, frame, earlier, room):
+            told.append(None if earlier is None else (earlier.frame.copy(), earlier.matte.copy()))
+            super().__init__(trimap, frame, earlier, room)
+
+    monkeypatch.setattr("nbst_live.mask.matte.Evidence", Recorded)
+    refiner, pictures, mattes, held = MatteRefiner(EDGE), [], [], None
+    for x in (300, 304, 310, 290):
+        picture, truth = scene(x)
+        pictures.append(picture)
+        matte = refiner.refine(network_alpha(truth), picture).matte
+        if held is not None:
+            assert (held == mattes[-1]).all(), "valid until the next call but one"
+        held = matte
+        mattes.append(matte.copy())
+    assert told[0] is None
+    for (frame, matte), picture, expected in zip(told[1:], pictures, mattes, strict=False):
+        assert (frame[..., :3] == picture).all()
+        assert (matte == expected).all()
+    assert not (mattes[0] == mattes[1]).all()
+
+
+def test_a_pictures_buffer_may_be_used_again_for_the_next_one():
+    fresh, reusing, buffer = MatteRefiner(EDGE), MatteRefiner(EDGE), np.empty((90, 160, 3), np.uint8)
+    for light, x in ((1.0, 300), (0.8, 304), (1.0, 310)):
+        picture, truth = scene(x)
+        small = cv2.resize((picture * light).astype(np.uint8), (160, 90), interpolation=cv2.INTER_AREA)
+        buffer[:] = small
+        expected, found = (r.refine(network_alpha(truth), p).matte for r, p in ((fresh, small), (reusing, buffer)))
+        assert (found == expected).all()
+
+
+def test_a_light_that_jumps_is_believed_only_so_far():
+    dark, bright = (np.full((9, 16, 3), level, np.uint8) for level in (0, 255))
+    assert (gains(bright, dark) == 2).all()
+    assert (gains(dark, bright) == 0.5).all()
+    assert gains(bright, bright) == pytest.approx(1)
 
 
 class FailingEdge(EdgeSolver):

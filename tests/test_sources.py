@@ -543,6 +543,27 @@ def broken(_: Orientation, __: Picture) -> Picture:
     raise cv2.error("broken lens")
 
 
+class TestPicturesInMemory:
+    def test_live_ones_come_at_their_rate_and_a_late_reader_gets_the_newest(self) -> None:
+        with JpegSource([jpeg_of(index) for index in range(3)], fps=50, live=True) as source:
+            first = source.read()
+            time.sleep(0.3)
+            late = source.read()
+            assert late.index >= 2
+            assert source.dropped >= late.index - first.index - 1
+            frames = [late, *(source.read() for _ in range(10))]
+            # Each is taken when it is due, none before.
+            for frame in frames:
+                assert frame.captured - source.info.began >= frame.index / 50 - 1e-3
+
+    def test_others_wait_for_their_reader(self) -> None:
+        with JpegSource([jpeg_of(index) for index in range(3)], fps=50) as source:
+            source.read()
+            time.sleep(0.3)
+            assert [source.read().index for _ in range(5)] == [1, 2, 3, 4, 5]
+            assert source.dropped == 0
+
+
 def white_corner(picture: Picture) -> tuple[int, int]:
     """Which quarter, (row, column), is the brightest."""
     halves = [np.array_split(half, 2, axis=1) for half in np.array_split(picture, 2, axis=0)]

@@ -131,7 +131,8 @@ def _beside_camera(settings: Settings, jpegs: list[bytes], cache: Path) -> tuple
     with _live(settings, source, cache) as live:
         solver, missed = live.backdrop.state, source.dropped
         found = _phase(live, lambda: solver.solves == 0)
-        found |= {"camera_fps": settings.fps, "dropped": source.dropped - missed}
+        frames = live.pipeline.counts.frames_in
+        found |= {"camera_fps": settings.fps, "frames": frames, "dropped": source.dropped - missed}
         return found, solver.seconds
 
 
@@ -141,8 +142,8 @@ def _live(settings: Settings, source: JpegSource, cache: Path) -> AbstractContex
 
 
 def _phase(live: app.Live, goes_on: Callable[[], bool]) -> dict[str, Any]:
-    """Runs the live way as fast as it goes while `goes_on`; its rate and latency. Raises SolverError when it takes
-    too long.
+    """Runs the live way, as fast as it and its source go, while `goes_on`; its rate and latency. Raises SolverError
+    when it takes too long.
     """
     way = live.pipeline
     way.counts = Counts()
@@ -233,8 +234,8 @@ def _table(figures: dict[str, Any]) -> str:
         )
     rows.append(
         f"solver's share of its own speed: {figures['solving']['steps_share']:.2f} beside the live way at its fastest, "
-        f"{camera['steps_share']:.2f} beside a camera of {camera['camera_fps']:.0f} frames/s, of which "
-        f"{camera['dropped']} were dropped"
+        f"{camera['steps_share']:.2f} beside a camera of {camera['camera_fps']:.0f} frames/s "
+        f"({camera['dropped']} of {camera['frames'] + camera['dropped']} frames dropped)"
     )
     rows += [f"  {name:10} {t['p50_ms']:7.2f} ms   95 %: {t['p95_ms']:.2f}" for name, t in figures["stages"].items()]
     rows.append(f"  one copy   {figures['copy_ms']:7.2f} ms")

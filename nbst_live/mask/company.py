@@ -12,10 +12,6 @@ from nbst_live.stages import Alpha, Matte
 
 SURE, SOMEBODY, NOBODY = 0.9, 0.1, 0.04
 """Alpha from which there is surely a person, from which there may be one, and up to which there is surely none."""
-LATELY = 15
-"""Frames for which somebody whom the mask network may have seen is remembered when it sees them no more, at most."""
-OTHER = 8.0
-"""Mean difference to the frame before, in grey levels, from which something else is seen there than was."""
 SOFT = 1.5
 """Spread, at half the size, of the soft border of what the movement is looked for in: a hard one would itself seem to
 stay."""
@@ -33,8 +29,8 @@ CHANGE = 5.0
 HALF = 0.5
 """Share of a region that was known to go along, from which all of it does."""
 RIM = np.ones((5, 5), np.uint8)
-AROUND, NEIGHBOURHOOD = (11, 11), (5, 5)
-"""Windows in which a movement is seen, and a change."""
+AROUND = (11, 11)
+"""Window in which a movement is seen."""
 
 Plane = npt.NDArray[np.float32]
 
@@ -49,14 +45,11 @@ class Company:
         self._people: Matte
         self._known: Matte
         self._age = 0
-        self._lately = Lately()
 
     def of(self, regions: Matte, alpha: Alpha, grey: Matte) -> Matte:
         """255 where the `regions` (h, w), 255 where they are, have gone along with the people of `alpha` (h, w), now or
-        before, and have been seen since, but for PATIENCE frames at most; and where they have lately been people
-        themselves. `grey` is the frame at that size.
+        before, and have been seen since, but for PATIENCE frames at most. `grey` is the frame at that size.
         """
-        lately = self._lately.seen(alpha, grey)
         since, people = self._since, cv2.dilate(cv2.compare(alpha, SOMEBODY, cv2.CMP_GT), RIM)
         if since is None or since.shape != grey.shape or not cv2.countNonZero(regions):
             return self._begin(grey, people, np.zeros_like(regions))
@@ -75,7 +68,7 @@ class Company:
         whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[sure > 0]))
         most = theirs >= HALF * whole
         most[0] = False
-        found = np.where(most[labels], np.uint8(255), sure | (lately & regions))
+        found = np.where(most[labels], np.uint8(255), sure)
         if moved is not None or self._age >= PATIENCE:
             # What touches an arm is not to become an arm, and then what touches that.
             self._begin(grey, people, sure)
@@ -86,26 +79,6 @@ class Company:
     def _begin(self, grey: Matte, people: Matte, known: Matte) -> Matte:
         self._since, self._people, self._known, self._age = grey, people, known, 0
         return known
-
-
-class Lately:
-    """Counts where the mask network may see somebody; for frames of one stream, in one thread."""
-
-    def __init__(self) -> None:
-        self._left = np.zeros((0, 0), np.uint8)
-        self._before: Matte
-
-    def seen(self, alpha: Alpha, grey: Matte) -> Matte:
-        """255 where there may be somebody, or was in more of the last frames than not, LATELY at most, and what is to
-        be seen there has stayed the same since. `grey` (h, w) is the frame at the size of `alpha` (h, w).
-        """
-        if self._left.shape != grey.shape:
-            self._left, self._before = np.zeros_like(grey), grey
-        change = cv2.blur(cv2.absdiff(grey, self._before), NEIGHBOURHOOD)
-        self._before = grey
-        more = cv2.min(cv2.add(self._left, 2 * (alpha > SOMEBODY).astype(np.uint8)), LATELY + 1)
-        self._left = cv2.copyTo(cv2.subtract(more, 1), cv2.compare(change, OTHER, cv2.CMP_LE))
-        return cv2.compare(self._left, 0, cv2.CMP_GT)
 
 
 def _movement(alpha: Alpha, grey: Matte, before: Matte) -> Plane | None:

@@ -8,16 +8,18 @@ import numpy.typing as npt
 
 from nbst_live.mask.edge import Samples
 from nbst_live.mask.pixels import Framed, Pixels, Plane
-from nbst_live.mask.trimap import local_means
+from nbst_live.mask.shrink import shrink
 from nbst_live.stages import Matte, Picture, Room, Trimap
 
 SOFT = 0.008
 """Reach of the soft border of the known room, as a share of the width."""
 LIGHT = 0.5, 2.0
 """Least and most that the light is believed to have changed, since the plate was gathered or the frame before."""
-FOREIGN = 50.0, 100.0
-"""Mean difference, in grey levels, of what is surely room nearby and the known room: up to which that is believed, and
-from which not at all. A door has opened, or somebody has come who stays behind."""
+FOREIGN = 0.15, 0.4
+"""Mean difference of what is surely room nearby and the known room, as a share of how light the room is: up to which
+that is believed, and from which not at all. A door has opened, or somebody has come who stays behind."""
+NEARBY = (11, 11)
+"""Window, in network pixels, over which that is averaged."""
 
 Gains = npt.NDArray[np.float32]
 """How many times as light something is as it was, (3,) for BGR."""
@@ -69,7 +71,7 @@ class Evidence:
         )
 
     def _put_room(self, behind: Plane, pixels: Pixels) -> Plane:
-        """Puts the known room, in this frame's light, into `behind`; 1 where it is known, else 0."""
+        """Puts the known room, in this frame's light, into `behind`; in [0, 1] how far it is known and believed."""
         if self.room is None:
             return np.zeros(len(pixels.where), np.float32)
         *colours, known = pixels.pick(self.room.room)
@@ -106,7 +108,9 @@ class Rooms:
         if room is not self._room or self._small.shape[1::-1] != size:
             self._room = room
             self._known = cv2.merge([room.picture, _softened(room.known)])
-            self._small = cv2.resize(cv2.merge([room.picture, room.known]), size, interpolation=cv2.INTER_NEAREST)
+            # As frames are shrunk: else the room's own texture would be a difference.
+            seen = cv2.compare(shrink(room.known, *size), 255, cv2.CMP_EQ)
+            self._small = cv2.merge([shrink(room.picture, *size), seen])
         both = cv2.bitwise_and(trimap.room, self._small[..., 3])
         light = gains(trimap.small, self._small, both)
         return KnownRoom(self._known, light, _belief(trimap.small, self._small, light, both))
@@ -120,10 +124,13 @@ def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:
 
 def _belief(now: Picture, room: Framed, light: Gains, both: Matte) -> Plane:
     """How far the room is believed, by how it differs from the frame where `both` (h, w) is not 0."""
-    colours = zip(cv2.split(room)[:3], light, strict=True)
-    lit = cv2.merge([cv2.convertScaleAbs(plane, alpha=float(gain)) for plane, gain in colours])
-    apart = local_means(cv2.absdiff(now, lit), both)[..., :3].max(axis=2)
-    return np.clip((FOREIGN[1] - apart) * np.float32(1 / (FOREIGN[1] - FOREIGN[0])), 0, 1)
+    planes = zip(cv2.split(now), cv2.split(room), light, strict=False)
+    blue, green, red = (cv2.absdiff(n, cv2.convertScaleAbs(r, alpha=float(gain))) for n, r, gain in planes)
+    apart = cv2.copyTo(cv2.max(cv2.max(blue, green), red), both)
+    total, count = (cv2.boxFilter(plane, cv2.CV_32F, NEARBY) for plane in (apart, both))
+    # Where nothing is surely room nearby, nothing speaks against what is known.
+    total *= np.float32(255 / max(1.0, cv2.mean(now, both)[1])) / (count + np.float32(1))
+    return np.clip((FOREIGN[1] - total) * np.float32(1 / (FOREIGN[1] - FOREIGN[0])), 0, 1)
 
 
 def _softened(known: Matte) -> Matte:

@@ -52,7 +52,7 @@ class MatteRefiner:
     def settle(self, trimap: Trimap, picture: Picture, room: Room | None = None) -> Cutout:
         """The second step: the person of `picture`, in its size, which is also the room's.
 
-        The cutout's matte is valid until the next call but one. Raises MaskError.
+        The cutout's matte is valid until the next call but one, and not to be changed. Raises MaskError.
         """
         matte, frame = self._buffers(picture)
         earlier, self._earlier = self._earlier, None
