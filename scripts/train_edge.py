@@ -25,7 +25,7 @@ from torch import Tensor
 
 from nbst_live.mask.edge import ROWS
 
-STEADY, BOUND = 1.3, 0.92
+STEADY, BOUND = 1.35, 0.93
 """Weight of the error's change since the frame before, and how much of the error's own weight that may be: more, and
 what was wrong would be kept for the sake of steadiness."""
 UNSEEN, CONTRAST = 0.5, 150.0
