@@ -249,6 +249,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mask-model", default="person-fast", metavar="NAME", help="our mask (default: person-fast)")
     parser.add_argument("--sheet", type=Path, metavar="F.png", help="write each method's pictures side by side")
     parser.add_argument("--true-mask", action="store_true", help="add a row: ours, with the true alpha as mask")
+    parser.add_argument(
+        "--other", action="store_true", help="other rooms and drawn figures: no choice was ever made looking at these"
+    )
     parser.add_argument("--each", action="store_true", help="print every clip's figures too")
     return parser.parse_args()
 
@@ -256,7 +259,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     cv2.setNumThreads(2)
-    clips = read_clips(args.persons, args.rooms)
+    clips = read_clips(args.persons, args.rooms, other=args.other)
     backdrop = cover(open_style("swirl").picture, *SIZE)
     ours = OnnxMasker(models.find(args.mask_model), SIZE)
     edge_solver = EdgeSolver(models.find("edge-alpha"))

@@ -104,12 +104,16 @@ class Clip:
         return x, y
 
 
-def read_clips(persons: Path, rooms: Path) -> list[Clip]:
-    """Held-out people and drawn ones, each before a held-out room of its own."""
-    figures = _photographed(persons) + [drawn(seed) for seed in range(DRAWN)]
+def read_clips(persons: Path, rooms: Path, *, other: bool = False) -> list[Clip]:
+    """Held-out people and drawn ones, each before a held-out room of its own; or the same people and `other` drawn ones
+    before other rooms.
+    """
+    first = DRAWN if other else 0
+    figures = _photographed(persons) + [drawn(seed) for seed in range(first, first + DRAWN)]
     found = read_rooms(rooms, held_out=True)
     step = len(found) // len(figures)
-    return [Clip(f, _covering(found[k * step]), seed=k) for k, f in enumerate(figures)]
+    begin = step // 2 if other else 0
+    return [Clip(f, _covering(found[begin + k * step]), seed=100 * other + k) for k, f in enumerate(figures)]
 
 
 def _covering(room: Image) -> Image:
