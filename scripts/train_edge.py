@@ -25,7 +25,7 @@ from torch import Tensor
 
 from nbst_live.mask.edge import ROWS
 
-STEADY, BOUND = 1.35, 0.93
+STEADY, BOUND = 1.4, 0.95
 """Weight of the error's change since the frame before, and how much of the error's own weight that may be: more, and
 what was wrong would be kept for the sake of steadiness."""
 UNSEEN, CONTRAST = 0.5, 150.0
@@ -154,10 +154,15 @@ def train(args: argparse.Namespace) -> None:
     print(f"{step} steps", errors(net, held_out))
 
 
-def export(checkpoint: Path, path: Path) -> None:
-    """Writes the network with its features as ONNX, for any number of pixels."""
-    net = EdgeNet()
-    net.load_state_dict(torch.load(checkpoint, weights_only=True))
+def export(checkpoint: Path, path: Path, mix: tuple[Path, float] | None = None) -> None:
+    """Writes the network with its features as ONNX, for any number of pixels; `mix` is another checkpoint and its share
+    of the weights.
+    """
+    net, weights = EdgeNet(), torch.load(checkpoint, weights_only=True)
+    if mix is not None:
+        other = torch.load(mix[0], weights_only=True)
+        weights = {name: value.lerp(other[name], mix[1]) for name, value in weights.items()}
+    net.load_state_dict(weights)
     planes = tuple(torch.zeros(rows, 1024) for rows in ROWS.values())
     count = torch.export.Dim("count", min=2, max=1 << 24)
     write(EdgeSolver(net), planes, list(ROWS), "found", (tuple({1: count} for _ in ROWS),), path)
@@ -172,9 +177,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-3, metavar="N", help="of Adam, at first (default: 0.005)")
     parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--export", type=Path, nargs=2, metavar=("CHECKPOINT", "F.onnx"), help="write the ONNX file")
+    parser.add_argument("--mix", nargs=2, metavar=("OTHER", "SHARE"), help="another checkpoint, and its share of those")
     args = parser.parse_args()
     if args.export:
-        export(*args.export)
+        export(*args.export, None if args.mix is None else (Path(args.mix[0]), float(args.mix[1])))
     elif args.pixels and args.out:
         train(args)
     else:
