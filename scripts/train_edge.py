@@ -180,7 +180,8 @@ def main() -> None:
     parser.add_argument("--mix", nargs=2, metavar=("OTHER", "SHARE"), help="another checkpoint, and its share of those")
     args = parser.parse_args()
     if args.export:
-        export(*args.export, None if args.mix is None else (Path(args.mix[0]), float(args.mix[1])))
+        checkpoint, path = args.export
+        export(checkpoint, path, None if args.mix is None else (Path(args.mix[0]), float(args.mix[1])))
     elif args.pixels and args.out:
         train(args)
     else:
