@@ -78,10 +78,10 @@ class Pipeline:
 
     def process(self, frame: Frame) -> Picture:
         """The finished picture of a frame, (H, W, 3) uint8 BGR, valid until the next call."""
-        return self.finish(self.look(frame))
+        return self.finish(self.outline(self.look(frame)))
 
     def look(self, frame: Frame) -> Masked:
-        """The first half of the way: who is in the frame. It may run in another thread than the second half."""
+        """The first half of the way: who is in the frame. Each of the three parts may run in a thread of its own."""
         began = time.perf_counter()
         small = shrink(frame.picture, *self._masker.size)
         try:
@@ -93,8 +93,16 @@ class Pipeline:
         seconds = {"mask": found - began, "key": time.perf_counter() - found}
         return Masked(frame, Found(small, alpha, corrected), seconds)
 
+    def outline(self, masked: Masked) -> Masked:
+        """The step between: the trimap, if there is a mask."""
+        if isinstance(masked.found, MaskError):
+            return masked
+        began = time.perf_counter()
+        trimap = self._refiner.trimap(self._people.keep(masked.found.corrected), masked.found.small)
+        return masked.outlined(trimap, time.perf_counter() - began)
+
     def finish(self, masked: Masked) -> Picture:
-        """The second half: from a frame and its alpha to the picture, valid until the next call."""
+        """The second half: from a frame and its trimap to the picture, valid until the next call."""
         stage, frame = self.timer.stage, masked.frame
         self.counts.frames_in += 1
         for name, seconds in masked.seconds.items():
@@ -102,9 +110,8 @@ class Pipeline:
         if isinstance(masked.found, MaskError):
             self._backdrop.observe(frame, None)
             return self._backdrop_alone(masked.found)
-        found = masked.found
-        with stage("trimap"):
-            trimap = self._refiner.trimap(self._people.keep(found.corrected), found.small)
+        found, trimap = masked.found, masked.trimap
+        assert trimap is not None
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
             self._backdrop.observe(frame, found.alpha, found.corrected)
@@ -173,18 +180,24 @@ class Outputs(Closable):
 def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> None:
     """Sends every frame of the source down the pipeline and out, until the source ends or `tick` returns False.
 
-    The next frame is masked while this one is finished. `tick` is called once a round, for keys and status. While a
-    camera stalls the backdrop alone goes out, about twice a second. Raises SourceError and SinkError.
+    The next frame is masked while this one is finished; it is outlined on the side that would else wait. `tick` is
+    called once a round, for keys and status. While a camera stalls the backdrop alone goes out, about twice a second.
+    Raises SourceError and SinkError.
     """
-    with MaskedFrames(source, pipeline.look) as ahead:
+    with MaskedFrames(source, pipeline.look, pipeline.outline) as ahead:
         for masked in _frames(source.info, ahead, pipeline, outputs, tick):
             began, dropped, frame = time.monotonic(), source.dropped, masked.frame
             picture = pipeline.finish(masked)
             with pipeline.timer.stage("send"):
                 outputs.send(picture, frame.time)
-            # Two halves that overlap take as long as the longer one.
-            seconds = max(sum(masked.seconds.values()), time.monotonic() - began)
-            pipeline.sent(frame, seconds * source.info.fps + source.dropped - dropped)
+            load = _together(masked.seconds, time.monotonic() - began) * source.info.fps
+            pipeline.sent(frame, load + source.dropped - dropped)
+
+
+def _together(ahead: dict[str, float], finishing: float) -> float:
+    """Seconds of a frame's two halves that overlap, the step between being done on the shorter side."""
+    total = sum(ahead.values())
+    return max(total - ahead.get("trimap", 0.0), finishing, (total + finishing) / 2)
 
 
 def _frames(
