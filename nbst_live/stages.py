@@ -68,23 +68,25 @@ class Trimap:
     left between them all that settles it.
 
     `small` is the picture at the network's size, (h, w, 3). `person` and `room` are (h, w) uint8, 255 where there is
-    surely the one or the other. The planes are (h, w, 4) float32, sampled together. `fit` holds the guided filter's
-    slope and offset, the share of what was before that is kept, and alpha; `bounds` the least and the most alpha, and
-    the movement since the frame before, x and y in pixels. The others hold mean colours, BGR in 0..255, and a mean of
-    alpha: of what is surely the one or the other nearby (`near_person` and `near_room`, with alpha's mean of 3x3 and
-    of 7x7 pixels), and of the pixels next to this one, weighted by how much of the one or the other they are
+    surely the one or the other, and `doubt` where the network is not sure of a person. The planes are (h, w, 4),
+    sampled together, and of no meaning away from the edge. Two are float32: `fit` holds the guided filter's slope and
+    offset, the share of what was before that is kept, and alpha; `bounds` the least and the most alpha, and the
+    movement since the frame before, x and y in pixels. The others are uint8 and hold mean colours, BGR, and a mean of
+    alpha in 0..255: of what is surely the one or the other nearby (`near_person` and `near_room`, with alpha's mean of
+    3x3 and of 7x7 pixels), and of the pixels next to this one, weighted by how much of the one or the other they are
     (`next_person`, with alpha's mean of 15x15, and `next_room`, with alpha before it was steadied).
     """
 
     small: Picture
     person: Matte
     room: Matte
+    doubt: Matte
     fit: npt.NDArray[np.float32]
     bounds: npt.NDArray[np.float32]
-    near_person: npt.NDArray[np.float32]
-    near_room: npt.NDArray[np.float32]
-    next_person: npt.NDArray[np.float32]
-    next_room: npt.NDArray[np.float32]
+    near_person: npt.NDArray[np.uint8]
+    near_room: npt.NDArray[np.uint8]
+    next_person: npt.NDArray[np.uint8]
+    next_room: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import cv2
+import numpy as np
 
 from nbst_live.closing import Closable
 from nbst_live.mask.flow import Flow, fetch
@@ -43,6 +44,7 @@ class AheadMasker(Closable):
             alpha = pending.result()
             now, then = (_grey(p, alpha) for p in (picture, before))
             (moved,) = fetch(self._flow.back(now, then), alpha)
+            moved = np.clip(moved, 0, 1, out=moved)
         self._pending, self._before = self._thread.submit(self._found, picture), picture
         return moved
 

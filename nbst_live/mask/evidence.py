@@ -57,15 +57,15 @@ class Evidence:
     def of(self, pixels: Pixels) -> Samples:
         """What is known of these pixels of the frame."""
         trimap = self.trimap
-        fit, bounds, behind = (pixels.sample(p) for p in (trimap.fit, trimap.bounds, trimap.near_room))
+        fit, bounds, behind = pixels.sample(trimap.fit), pixels.sample(trimap.bounds), _means(trimap.near_room, pixels)
         return Samples(
             picture=pixels.pick(self.frame)[:3],
             fit=fit,
             bounds=bounds,
-            near_person=pixels.sample(trimap.near_person),
+            near_person=_means(trimap.near_person, pixels),
             behind=behind,
-            next_person=pixels.sample(trimap.next_person),
-            next_room=pixels.sample(trimap.next_room),
+            next_person=_means(trimap.next_person, pixels),
+            next_room=_means(trimap.next_room, pixels),
             known=self._put_room(behind, pixels)[None],
             before=self._before(fit, pixels, bounds[2:]),
         )
@@ -90,6 +90,13 @@ class Evidence:
         before[:3] *= self.earlier.light[:, None]
         before[3] = matte
         return before
+
+
+def _means(plane: Framed, pixels: Pixels) -> Plane:
+    """Mean colours at these pixels, with a mean of alpha in [0, 1]."""
+    found = pixels.sample(plane)
+    found[3] *= np.float32(1 / 255)
+    return found
 
 
 class Rooms:

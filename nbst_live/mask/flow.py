@@ -1,7 +1,5 @@
 """Movement between two frames, at the network's size: dense inverse search (Kroeger et al. 2016)."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -28,16 +26,18 @@ class Flow:
         """
         if min(now.shape) < LEAST:
             return np.zeros((*now.shape, 2), np.float32)
+        now, before = np.ascontiguousarray(now), np.ascontiguousarray(before)
         return np.asarray(self._search.calc(now, before, None), np.float32)
 
 
-def fetch(flow: Plane, *planes: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    """What was at the places that a flow (h, w, 2) points to, in each of some planes (h, w): uint8, or alphas.
+def fetch(flow: Plane, *planes: Plane) -> list[Plane]:
+    """What was at the places that a flow (h, w, 2) points to, in each of some planes (h, w) float32.
 
-    Bicubic: a bilinear copy of a copy, frame after frame, would be a blur.
+    Bicubic, which goes a little beyond the values that were there: a bilinear copy of a copy, frame after frame, would
+    be a blur.
     """
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    found = (cv2.remap(p, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for p in planes)
-    return [np.clip(p, 0, 1, out=p) if p.dtype == np.float32 else np.asarray(p) for p in found]
+    found = (cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for plane in planes)
+    return [np.asarray(plane, np.float32) for plane in found]

@@ -5,6 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nbst_live.mask.flow import Flow, fetch
+from nbst_live.mask.window import WHOLE, Window
 from nbst_live.stages import Alpha, Matte
 
 SAME, OTHER = 3.0, 12.0
@@ -24,22 +25,25 @@ class Steadiness:
         self._flow = Flow()
         self._previous: tuple[Alpha, Matte] | None = None
 
-    def update(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
+    def update(self, alpha: Alpha, grey: Matte, window: Window = WHOLE) -> tuple[Alpha, Plane, Plane]:
         """The steadied alpha, the share (h, w) in [0, 1] of what was before that is kept, and the movement since then,
-        (h, w, 2), as `Flow.back` gives it.
+        (h, w, 2), as `Flow.back` gives it; nothing is kept, nor moves, outside of the window.
 
         `grey` is the frame, (h, w) uint8. A change of the light in all of the picture is no movement.
         """
+        keep, flow = np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
         if self._previous is None or self._previous[0].shape != alpha.shape:
             self._previous = alpha.copy(), grey
-            return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
+            return alpha, keep, flow
         old_alpha, old_grey = self._previous
-        flow = self._flow.back(grey, old_grey)
-        alpha_then, expected = fetch(flow, old_alpha, old_grey)
         light = max(cv2.mean(grey)[0], 1) / max(cv2.mean(old_grey)[0], 1)
-        difference = cv2.absdiff(grey, cv2.convertScaleAbs(expected, alpha=light))
-        change = cv2.boxFilter(difference, cv2.CV_32F, NEIGHBOURHOOD)
-        keep = np.clip((np.float32(OTHER) - change) * np.float32(HOLD / (OTHER - SAME)), 0, np.float32(HOLD))
-        steady: Alpha = alpha + keep * (alpha_then - alpha)
+        now, then = (side[window] for side in (grey, old_grey))
+        flow[window] = self._flow.back(now, then)
+        alpha_then, expected = fetch(flow[window], old_alpha[window], then.astype(np.float32))
+        difference = cv2.absdiff(now.astype(np.float32), expected * np.float32(light))
+        change = cv2.blur(difference, NEIGHBOURHOOD)
+        keep[window] = np.clip((np.float32(OTHER) - change) * np.float32(HOLD / (OTHER - SAME)), 0, np.float32(HOLD))
+        steady = alpha.copy()
+        steady[window] += keep[window] * (np.clip(alpha_then, 0, 1) - alpha[window])
         self._previous = steady, grey
         return steady, keep, flow

@@ -4,6 +4,8 @@ Small holes and islands go (regions.py) and alpha is steadied (steady.py). What 
 other is settled in full resolution (matte.py), by what is gathered here.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +14,13 @@ from nbst_live.mask.guided import linear_model
 from nbst_live.mask.regions import tidy
 from nbst_live.mask.shrink import shrink
 from nbst_live.mask.steady import Steadiness
+from nbst_live.mask.window import Window, around, both
 from nbst_live.stages import Alpha, Matte, Picture, Trimap
 
 LOW, HIGH = 0.12, 0.9
 """Alpha below LOW becomes 0 and above HIGH becomes 1: no veil of the room, no ghost of the backdrop in the person."""
+DOUBT = 0.8
+"""Alpha below which the network is not sure of a person."""
 REACH = np.ones((3, 3), np.uint8)
 """How far, in network pixels, the edge reaches into what the network is sure of."""
 NEAR, FAR = (5, 5), (21, 21)
@@ -23,17 +28,18 @@ NEAR, FAR = (5, 5), (21, 21)
 of it."""
 NEXT = (3, 3)
 """Window for the mean colours next to a pixel."""
-AROUND = (3, 3), (7, 7), (15, 15)
+SPANS = (3, 3), (7, 7), (15, 15)
 """Windows over which alpha is averaged, to see how far the edge is."""
 
 Plane = npt.NDArray[np.float32]
 
 
 class Trimaps:
-    """Makes them; `over_time` keeps the previous alpha and frame. For frames of one stream, in one thread."""
+    """Makes them; `over_time` keeps the previous alpha and frame. For frames of one stream, in one thread at a time."""
 
     def __init__(self, *, over_time: bool) -> None:
         self._steady = Steadiness() if over_time else None
+        self._before: Window | None = None
 
     def make(self, alpha: Alpha, picture: Picture) -> Trimap:
         """Of a picture of any size, by its alpha at the network's size."""
@@ -42,22 +48,35 @@ class Trimaps:
         found = tidy(alpha)
         alpha, keep, flow = self._steadied(found, grey)
         person, room = _sure(alpha)
-        slope, offset = linear_model(grey * np.float32(1 / 255), alpha)
-        around = [cv2.blur(alpha, window) for window in AROUND]
+        self._before = window = around(_open(person, room))
+        here, colours = alpha[window], small[window]
+        inside, outside = person[window], room[window]
+        slope, offset = linear_model(grey[window] * np.float32(1 / 255), here)
+        near, farther, far = (cv2.blur(here, size) for size in SPANS)
+        next_person, next_room = (weighted_means(colours, weight) for weight in (here, 1 - here))
+
+        def together(*planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            """Planes of one type, (h, w) or (h, w, c) in the window, as one picture of the whole."""
+            whole = np.empty((*alpha.shape, 4), planes[0].dtype)
+            cv2.merge(planes, dst=whole[window])
+            return whole
+
         return Trimap(
-            small, person, room,
-            fit=cv2.merge([slope, offset, keep, alpha]),
-            bounds=cv2.merge([*_bounds(person, room), flow[..., 0], flow[..., 1]]),
-            near_person=_with(local_means(small, person), around[0]),
-            near_room=_with(local_means(small, room), around[1]),
-            next_person=cv2.merge([*weighted_means(small, alpha), around[2]]),
-            next_room=cv2.merge([*weighted_means(small, 1 - alpha), found]),
+            small, person, room, cv2.compare(alpha, DOUBT, cv2.CMP_LT),
+            fit=together(slope, offset, keep[window], here),
+            bounds=together(*_bounds(inside, outside), flow[window]),
+            near_person=together(local_means(colours, inside), _level(near)),
+            near_room=together(local_means(colours, outside), _level(farther)),
+            next_person=together(next_person, _level(far)),
+            next_room=together(next_room, _level(found[window])),
         )  # fmt: skip
 
     def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
-        if self._steady is not None:
-            return self._steady.update(alpha, grey)
-        return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
+        if self._steady is None:
+            return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
+        window = around(_open(*_sure(alpha)))
+        # The edge of the frame before may come along.
+        return self._steady.update(alpha, grey, window if self._before is None else both(window, self._before))
 
 
 def _bounds(person: Matte, room: Matte) -> list[Plane]:
@@ -76,9 +95,14 @@ def _sure(alpha: Alpha) -> tuple[Matte, Matte]:
     return cv2.morphologyEx(cv2.erode(person, REACH), cv2.MORPH_OPEN, REACH), cv2.erode(room, REACH)
 
 
-def local_means(small: Picture, sure: Matte) -> Plane:
-    """The mean colour around each pixel of those where `sure` is 255, (h, w, 4) float32, the fourth of no meaning; 0
-    far off. `small` is (h, w, 3) and `sure` (h, w).
+def _open(person: Matte, room: Matte) -> Matte:
+    """255 where it is neither."""
+    return cv2.bitwise_not(cv2.bitwise_or(person, room))
+
+
+def local_means(small: Picture, sure: Matte) -> Picture:
+    """The mean colour around each pixel of those where `sure` is 255; 0 far off. `small` is (h, w, 3) and `sure`
+    (h, w).
     """
     size = sure.shape[::-1]
     half = max(1, size[0] // 2), max(1, size[1] // 2)
@@ -91,21 +115,20 @@ def local_means(small: Picture, sure: Matte) -> Plane:
     scale = np.float32(255) / (near[..., 3:] + few)
     near += far
     near *= scale
-    return np.asarray(cv2.resize(near, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    means = cv2.convertScaleAbs(near)
+    return np.asarray(cv2.resize(cv2.cvtColor(means, cv2.COLOR_BGRA2BGR), size, interpolation=cv2.INTER_LINEAR))
 
 
-def weighted_means(small: Picture, alpha: Plane) -> list[Plane]:
-    """The mean colour next to each pixel, weighted by alpha squared: three planes (h, w) float32."""
+def weighted_means(small: Picture, alpha: Plane) -> Picture:
+    """The mean colour next to each pixel, weighted by alpha squared."""
     weight = alpha * alpha
     scale = cv2.blur(weight, NEXT)
     scale += np.float32(1e-3)
     np.divide(np.float32(1), scale, out=scale)
     # Each plane by itself: channels beside one another cost the arithmetic between them twice the time.
     weighted = (cv2.blur(cv2.multiply(plane, weight, dtype=cv2.CV_32F), NEXT) for plane in cv2.split(small))
-    return [np.asarray(cv2.multiply(plane, scale), np.float32) for plane in weighted]
+    return cv2.merge([cv2.multiply(plane, scale, dtype=cv2.CV_8U) for plane in weighted])
 
 
-def _with(colours: Plane, fourth: Plane) -> Plane:
-    """Puts a plane into the fourth channel; changes and returns the colours."""
-    colours[..., 3] = fourth
-    return colours
+def _level(alpha: Plane) -> Matte:
+    return np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8)

@@ -1,0 +1,30 @@
+"""The part of a picture that holds a person's edge: only there it is worth looking closer."""
+
+import cv2
+
+from nbst_live.stages import Matte
+
+MARGIN = 22
+"""Pixels of the network's size kept around the edge: the windows of means reach as far, and an edge moves less."""
+
+Window = tuple[slice, slice]
+"""Rows and columns."""
+WHOLE: Window = (slice(None), slice(None))
+
+
+def around(edge: Matte) -> Window:
+    """The window of an edge, (h, w) uint8, anything but 0 where it is; a corner of the picture where there is none. It
+    begins at even places, so that half of a part is part of a half.
+    """
+    x, y, width, height = cv2.boundingRect(edge)
+    return slice(_even(y), y + height + MARGIN), slice(_even(x), x + width + MARGIN)
+
+
+def both(one: Window, other: Window) -> Window:
+    """The window that holds two."""
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return rows, columns
+
+
+def _even(first: int) -> int:
+    return max(0, first - MARGIN) // 2 * 2
