@@ -12,7 +12,7 @@ from nbst_live.mask.company import Company
 from nbst_live.mask.providers import open_own
 from nbst_live.mask.shrink import shrink
 from nbst_live.models import ModelRecord
-from nbst_live.stages import Alpha, Picture, Room
+from nbst_live.stages import Alpha, Matte, Picture, Room
 
 SURE = 0.9
 """Alpha of which a network is sure."""
@@ -40,6 +40,7 @@ class DifferenceKey:
         self._session = open_own(record, threads, _warm_up)
         self._room: Room | None = None
         self._small: Picture
+        self._grey: Matte
         self._any = False
         self._company = Company()
 
@@ -54,6 +55,7 @@ class DifferenceKey:
         height, width = alpha.shape
         if room is not self._room or self._small.shape[:2] != alpha.shape:
             self._room, self._small = room, _shrunk(room, width, height)
+            self._grey = cv2.cvtColor(self._small, cv2.COLOR_BGRA2GRAY)
             self._any = bool(self._small[..., 3].any())
         if not self._any:
             self._company = Company()
@@ -63,16 +65,17 @@ class DifferenceKey:
             (found,) = self._session.run(None, dict(zip(("picture", "alpha", "room"), planes, strict=True)))
         except Exception as error:
             raise MaskError(f"the difference key failed on a frame: {first_line(error)}") from error
-        kept = _restored(found[0, :height, :width], alpha, small, self._small)
-        return _without_ghosts(self._without_things(kept, alpha, small), alpha)
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        kept = _restored(found[0, :height, :width], alpha, grey, self._grey, self._small[..., 3])
+        return _without_ghosts(self._without_things(kept, alpha, grey), alpha)
 
-    def _without_things(self, found: Alpha, alpha: Alpha, small: Picture) -> Alpha:
+    def _without_things(self, found: Alpha, alpha: Alpha, grey: Matte) -> Alpha:
         """What was found, but for what is more than strands and fingers where the mask network sees nobody, and does
         not go along with somebody: it may be a door that has opened, and of the room nothing is ever shown.
         """
         new = cv2.bitwise_and(cv2.compare(found, FAINT, cv2.CMP_GT), cv2.compare(alpha, FAINT, cv2.CMP_LE))
         thick = cv2.bitwise_and(cv2.dilate(cv2.morphologyEx(new, cv2.MORPH_OPEN, THICK), RIM), new)
-        company = self._company.of(thick, alpha, cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+        company = self._company.of(thick, alpha, grey)
         things = cv2.subtract(thick, cv2.dilate(company, RIM))
         if not cv2.countNonZero(things):
             return found
@@ -86,7 +89,7 @@ def _shrunk(room: Room, width: int, height: int) -> Picture:
     return cv2.merge([shrink(room.picture, width, height), known])
 
 
-def _restored(found: Alpha, alpha: Alpha, small: Picture, plate: Picture) -> Alpha:
+def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: Matte, known: Matte) -> Alpha:
     """What was found, but with all that was taken out of somebody of whom the mask network is sure, unless the picture
     shows the plate's own pattern there. A shirt in the colour of the wall is no gap between an arm and a body.
     """
@@ -96,7 +99,7 @@ def _restored(found: Alpha, alpha: Alpha, small: Picture, plate: Picture) -> Alp
     if count == 1:
         return found
     # A region's rim may still be the person's.
-    doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, small, plate)
+    doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, grey, plate, known)
     doubtful[0] = False
     if not doubtful.any():
         return found
@@ -104,15 +107,15 @@ def _restored(found: Alpha, alpha: Alpha, small: Picture, plate: Picture) -> Alp
     return np.where(given > 0, alpha, found)
 
 
-def _alike(labels: npt.NDArray[np.uint16], count: int, small: Picture, plate: Picture) -> npt.NDArray[np.bool_]:
+def _alike(
+    labels: npt.NDArray[np.uint16], count: int, grey: Matte, plate: Matte, known: Matte
+) -> npt.NDArray[np.bool_]:
     """Which of the regions 1 to `count` - 1 show the plate's own pattern, in whatever light: most of each is known, has
     a pattern, and the two go together.
     """
-    where = np.flatnonzero(cv2.bitwise_and(cv2.compare(labels, 0, cv2.CMP_GT), plate[..., 3]))
+    where = np.flatnonzero(cv2.bitwise_and(cv2.compare(labels, 0, cv2.CMP_GT), known))
     at = labels.reshape(-1)[where]
-    now, then = (
-        cv2.cvtColor(side[..., :3], cv2.COLOR_BGR2GRAY).reshape(-1)[where].astype(np.float32) for side in (small, plate)
-    )
+    now, then = (side.reshape(-1)[where].astype(np.float32) for side in (grey, plate))
     whole, pixels = np.bincount(labels.reshape(-1), minlength=count), np.bincount(at, minlength=count)
     mean = [np.bincount(at, side, count) / np.maximum(pixels, 1) for side in (now, then)]
     now, then = (side - average.astype(np.float32)[at] for side, average in zip((now, then), mean, strict=True))
