@@ -63,4 +63,4 @@ class Compositor:
         cells = cv2.blur(cv2.resize(backdrop, self._cells), SPREAD)
         y, x = np.divmod(where, backdrop.shape[1])
         rows, columns = y * cells.shape[0] // backdrop.shape[0], x * cells.shape[1] // backdrop.shape[1]
-        return np.ascontiguousarray(cells[rows, columns].T, np.float32)
+        return np.ascontiguousarray(cells.reshape(-1, 3).take(rows * cells.shape[1] + columns, axis=0).T, np.float32)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nbst_live.mask.pixels import Pixels, Subdivision
+from nbst_live.mask.pixels import Raster, Subdivision
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Trimap
 
@@ -72,7 +72,7 @@ def test_a_large_frame_has_most_pixels_of_its_edge_left_out(trimap):
 def test_pixels_are_found_at_their_places(rng):
     picture = rng.integers(0, 256, (40, 60, 4), np.uint8)
     line, column = np.array([0, 7, 39]), np.array([0, 31, 59])
-    pixels = Pixels.at(line, column, 60, (2.0, 2.0))
+    pixels = Raster((40, 60), (20, 30)).at(line, column)
     assert (pixels.pick(picture) == picture[line, column].T).all()
     small = cv2.resize(picture, (30, 20), interpolation=cv2.INTER_AREA).astype(np.float32)
     enlarged = cv2.resize(small, (60, 40), interpolation=cv2.INTER_LINEAR)
@@ -85,6 +85,6 @@ def test_pixels_are_found_at_their_places(rng):
 
 def test_no_pixels_have_nothing():
     nowhere = np.zeros(0, np.intp)
-    pixels = Pixels.at(nowhere, nowhere, 60, (2.0, 2.0))
+    pixels = Raster((40, 60), (20, 30)).at(nowhere, nowhere)
     assert pixels.sample(np.zeros((20, 30, 4), np.float32)).shape == (4, 0)
     assert pixels.fetch(np.zeros((2, 0), np.float32), np.zeros((40, 60), np.uint8))[0].shape == (1, 0)

@@ -106,9 +106,8 @@ class Plate:
 
     def _contradictions(self, picture: Picture, room: Matte) -> Matte:
         """255 where this frame shows the room, and another one than is known."""
-        blue, green, red = cv2.split(cv2.absdiff(picture, self.picture()))
-        differs = cv2.compare(cv2.max(cv2.max(blue, green), red), CHANGED, cv2.CMP_GT)
-        return np.asarray(room & self.known & differs, np.uint8)
+        same = cv2.inRange(cv2.absdiff(picture, self.picture()), (0, 0, 0), (CHANGED,) * 3)
+        return np.asarray(room & self.known & ~same, np.uint8)
 
     def _weigh(self, room: Matte, contradicts: Matte) -> Matte:
         """Confidence after this frame; returns 255 where its pixel is to be taken as it is."""

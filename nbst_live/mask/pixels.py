@@ -6,7 +6,6 @@ network's, then all of the cells whose corners are not all person or all room.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import cv2
 import numpy as np
@@ -16,9 +15,6 @@ from nbst_live.stages import Matte, Trimap
 
 OPEN = 127
 """Level of what is neither surely person nor surely room."""
-DOUBT = 0.8
-"""Alpha at the network's size below which a cell is looked at even if its corners are all person: there may be a slit
-between them that shows the room."""
 SPACING = 0.45
 """Distance of the lattice's pixels, in pixels of the network; in the frame's own it is a whole number, 1 at least."""
 ROW = 1024
@@ -28,6 +24,24 @@ Plane = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 Framed = npt.NDArray[np.uint8]
 """A picture with a plane, the room with how far it is known for one, (H, W, 4) uint8: BGR, then that."""
+
+
+class Raster:
+    """Where the pixels of a full picture lie in one of the network's size: of each of its lines and columns, by index,
+    the line and column there, (H,) and (W,) intp, and the place `y` and `x` of its middle, float32.
+    """
+
+    def __init__(self, full: tuple[int, int], small: tuple[int, int]) -> None:
+        """Both are (height, width)."""
+        self.width, self.scale = full[1], (full[1] / small[1], full[0] / small[0])
+        self.line, self.column = (np.arange(side) * part // side for side, part in zip(full, small, strict=True))
+        self.y, self.x = (
+            _scaled(np.arange(side, dtype=np.float32), part / side) for side, part in zip(full, small, strict=True)
+        )
+
+    def at(self, line: Indices, column: Indices) -> "Pixels":
+        """The pixels in these lines and columns of the full picture, (N,) each."""
+        return Pixels(line * self.width + column, _rows(self.x[column]), _rows(self.y[line]), self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +55,13 @@ class Pixels:
     y: Plane
     scale: tuple[float, float]
 
-    @classmethod
-    def at(cls, line: Indices, column: Indices, width: int, scale: tuple[float, float]) -> Self:
-        """Those in these lines and columns, (N,) each, of a picture of that width."""
-        x, y = (_scaled(_rows(places), 1 / ratio) for places, ratio in zip((column, line), scale, strict=True))
-        return cls(line * width + column, x, y, scale)
-
     def pick(self, picture: Framed) -> Plane:
         """A full picture at these pixels, (4, N) float32."""
         # Four bytes are taken much faster than thrice one.
         pixels = picture.reshape(-1, 4).view(np.uint32).reshape(-1).take(self.where)
         return np.ascontiguousarray(pixels.view(np.uint8).reshape(-1, 4).T, np.float32)
 
-    def sample(self, plane: Plane) -> Plane:
+    def sample(self, plane: npt.NDArray[np.generic]) -> Plane:
         """Planes (h, w, 4) or one (h, w) of the network's size at these pixels, (4, N) or (1, N) float32, bilinear."""
         return self._listed(plane, self.x, self.y)
 
@@ -80,21 +88,20 @@ class Subdivision:
 
     def __init__(self, trimap: Trimap, shape: tuple[int, int]) -> None:
         """`shape` is the frame's (H, W)."""
-        (height, width), (rows, columns) = shape, trimap.person.shape
-        self._shape, self._scale = shape, (width / columns, height / rows)
-        self._step = max(1, round(SPACING * min(self._scale)))
+        self._shape, self._raster = shape, Raster(shape, trimap.person.shape)
+        self._step = max(1, round(SPACING * min(self._raster.scale)))
         self._trimap = (trimap.person & (255 - OPEN)) | (OPEN & ~trimap.room)
-        across, down = self._column(np.arange(0, width, self._step)), self._line(np.arange(0, height, self._step))
+        down, across = self._raster.line[:: self._step], self._raster.column[:: self._step]
         self._levels = self._trimap.take(across, axis=1).take(down, axis=0)
-        self._doubt = cv2.compare(trimap.fit[..., 3], DOUBT, cv2.CMP_LT).take(across, axis=1).take(down, axis=0)
+        self._doubt = trimap.doubt.take(across, axis=1).take(down, axis=0)
         self._open = np.flatnonzero(self._levels == OPEN)
-        line, column = self._places(self._open)
-        self.corners = Pixels.at(line, column, width, self._scale)
+        self.corners = self._raster.at(*self._places(self._open))
 
     def fill(self, levels: Matte, matte: Matte) -> Pixels:
         """Fills each cell of the matte (H, W) with its first corner's level, and what the trimap is sure of with 255 or
-        0; the open pixels that are left, of cells whose corners differ or are mixed, or are person against the
-        network's DOUBT. `levels` (N,) uint8 are those of the open corners.
+        0; the open pixels that are left, of cells whose corners differ or are mixed, or are person where the network
+        is in doubt: there may be a slit between them that shows the room. `levels` (N,) uint8 are those of the open
+        corners.
         """
         self._levels.reshape(-1)[self._open] = levels
         # A cell's corners: its first pixel, and those of the next cells to the right and below.
@@ -114,23 +121,16 @@ class Subdivision:
         if height % self._step or width % self._step:
             inside = np.flatnonzero((line < height) & (column < width))
             line, column = line[inside], column[inside]
-        sure = self._trimap.reshape(-1).take(self._line(line) * self._trimap.shape[1] + self._column(column))
+        where = self._raster.line.take(line) * self._trimap.shape[1] + self._raster.column.take(column)
+        sure = self._trimap.reshape(-1).take(where)
         matte.reshape(-1)[line * width + column] = sure
         left = np.flatnonzero(sure == OPEN)
-        return Pixels.at(line[left], column[left], width, self._scale)
+        return self._raster.at(line.take(left), column.take(left))
 
     def _places(self, where: Indices) -> tuple[Indices, Indices]:
         """Lines and columns in the frame of pixels of the lattice, whose flat indices there are given."""
         line, column = np.divmod(where, self._levels.shape[1])
         return line * self._step, column * self._step
-
-    def _line(self, line: Indices) -> Indices:
-        """Of the trimap, in which lines of the frame lie."""
-        return line * self._trimap.shape[0] // self._shape[0]
-
-    def _column(self, column: Indices) -> Indices:
-        """Of the trimap, in which columns of the frame lie."""
-        return column * self._trimap.shape[1] // self._shape[1]
 
 
 def _rows(values: npt.NDArray[np.generic]) -> Plane:
