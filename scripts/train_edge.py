@@ -30,9 +30,12 @@ STEADY, BOUND = 1.4, 0.95
 what was wrong would be kept for the sake of steadiness."""
 UNSEEN, CONTRAST = 0.5, 150.0
 """Weight of a pixel whose person and room have the same colour, and distance of the two that adds 1 to it."""
-FORGETFUL, MISLED, ALIKE = 0.1, 0.05, 0.05
-"""Shares of pixels that know nothing of the frame before, as in a still; whose alpha there was anything; and whose
-person has the colours of the room, so that nothing but the mask can tell."""
+FORGETFUL, MISLED, ALIKE, LEFT = 0.1, 0.05, 0.05, 0.05
+"""Shares of pixels that know nothing of the frame before, as in a still; whose alpha there was anything; whose person
+has the colours of the room, so that nothing but the mask can tell; and for whom, that being so, it has one alpha all
+around, which is then to be taken."""
+ALPHAS = "alpha", "alpha_3", "alpha_7", "alpha_15", "unsteady"
+"""The rows that are an alpha of the mask's."""
 GRAIN = 2.5
 """Of the camera, in grey levels, before which person and room look alike."""
 HELD_OUT = 4
@@ -56,14 +59,19 @@ class Batch:
     def of(cls, pixels: npt.NDArray[np.float16], chance: Tensor | None = None) -> "Batch":
         """Of pixels (N, CHANNELS); those whose `chance` (N,) in [0, 1] is up to FORGETFUL shall know nothing of the
         frame before, and those up to MISLED more something wrong: nothing of either's error there is worth keeping.
-        Those up to ALIKE more shall see a person in the colours of the room.
+        Those up to ALIKE and LEFT more shall see a person in the colours of the room; the latter are left to the mask.
         """
         planes = torch.from_numpy(np.ascontiguousarray(pixels.T)).float()
         *known, truth, before = planes.split((*ROWS.values(), 1, 1))
         rows = dict(zip(ROWS, known, strict=True))
         keep = rows["keep"][0]
         if chance is not None:
-            forgetful, misled, alike = _shares(chance, FORGETFUL, MISLED, ALIKE)
+            forgetful, misled, alike, left = _shares(chance, FORGETFUL, MISLED, ALIKE, LEFT)
+            truth[0, left] = torch.rand(int(left.sum()))
+            for name in ALPHAS:
+                rows[name][0, left] = truth[0, left]
+            keep[left] = 0
+            alike = alike | left
             keep[forgetful] = 0
             rows["matte"][0, misled] = 255 * torch.rand(int(misled.sum()))
             keep = keep * ~misled

@@ -15,7 +15,7 @@ from edge_net import CHANGE, CHANGED, COLOURS, FEATURES, HIGH, KEEP, LOW, PRIOR,
 from edge_net import EdgeSolver as EdgeSolverNet
 from edge_scenes import EdgePainter, Scene, loosen_hair
 from mask_library import Layers, Library, read_figure
-from train_edge import ALIKE, FORGETFUL, GRAIN, MISLED, Batch, loss_of
+from train_edge import ALIKE, FORGETFUL, GRAIN, LEFT, MISLED, Batch, loss_of
 
 from nbst_live.mask.edge import ROWS, EdgeSolver, Samples
 from nbst_live.mask.shrink import shrink
@@ -141,6 +141,19 @@ def test_who_looks_like_the_room_is_told_by_nothing_but_alphas(pixels):
     torch.testing.assert_close(batch.truth, Batch.of(some).truth)
 
 
+def test_who_is_left_to_the_mask_has_its_alpha_all_around_and_nothing_else_to_tell_them(pixels):
+    some = np.repeat(pixels[:1], 50, axis=0)
+    batch = Batch.of(some, torch.full((50,), FORGETFUL + MISLED + ALIKE + LEFT / 2))
+    assert len(batch.truth.unique()) > 40
+    _, axis, _, _, _ = batch.seen[:COLOURS].split(3)
+    assert not axis.any()
+    assert not batch.keep.any()
+    prior = ((batch.truth - LOW) / (HIGH - LOW)).clamp(0, 1)
+    torch.testing.assert_close(batch.seen[PRIOR], prior)
+    for row in range(PRIOR + 1, PRIOR + 6):
+        torch.testing.assert_close(batch.seen[row], batch.truth)
+
+
 def test_of_what_was_before_nothing_is_taken_that_is_not_kept():
     torch.manual_seed(0)
     net, seen = EdgeNet(), torch.rand(FEATURES, 20)
@@ -168,7 +181,7 @@ def test_the_exported_file_is_the_network(tmp_path, pixels):
     script = Path(__file__).resolve().parents[1] / "scripts/train_edge.py"
     subprocess.run([sys.executable, script, "--export", tmp_path / "checkpoint.pt", path], check=True, timeout=300)
     planes = np.ascontiguousarray(pixels[:777, : sum(ROWS.values())].T, np.float32)
-    samples = Samples(*np.split(planes, np.cumsum((3, *[4] * 6, 1))))
+    samples = Samples(*np.split(planes, np.cumsum((3, 4, 2, *[4] * 4, 1))))
     with torch.no_grad():
         rows = {name: torch.from_numpy(plane) for name, plane in samples.named().items()}
         assert {name: len(plane) for name, plane in rows.items()} == ROWS

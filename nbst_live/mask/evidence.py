@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from nbst_live.mask.edge import Samples
 from nbst_live.mask.pixels import Framed, Pixels, Plane
-from nbst_live.mask.shrink import shrink
+from nbst_live.mask.shrink import shrunk_room
 from nbst_live.stages import Matte, Picture, Room, Trimap
 
 SOFT = 0.008
@@ -57,17 +57,18 @@ class Evidence:
     def of(self, pixels: Pixels) -> Samples:
         """What is known of these pixels of the frame."""
         trimap = self.trimap
-        fit, bounds, behind = pixels.sample(trimap.fit), pixels.sample(trimap.bounds), _means(trimap.near_room, pixels)
+        fit, movement = pixels.sample(trimap.fit), pixels.sample(trimap.movement)
+        behind = _means(trimap.near_room, pixels)
         return Samples(
             picture=pixels.pick(self.frame)[:3],
             fit=fit,
-            bounds=bounds,
+            movement=movement,
             near_person=_means(trimap.near_person, pixels),
             behind=behind,
             next_person=_means(trimap.next_person, pixels),
             next_room=_means(trimap.next_room, pixels),
             known=self._put_room(behind, pixels)[None],
-            before=self._before(fit, pixels, bounds[2:]),
+            before=self._before(fit, pixels, movement),
         )
 
     def _put_room(self, behind: Plane, pixels: Pixels) -> Plane:
@@ -105,22 +106,17 @@ class Rooms:
     def __init__(self) -> None:
         self._room: Room | None = None
         self._known: Framed
-        self._small: Framed
 
     def known(self, room: Room | None, trimap: Trimap) -> KnownRoom | None:
         """The room in the light of the frame whose trimap is given."""
         if room is None:
             return None
-        size = trimap.small.shape[1::-1]
-        if room is not self._room or self._small.shape[1::-1] != size:
-            self._room = room
-            self._known = cv2.merge([room.picture, _softened(room.known)])
-            # As frames are shrunk: else the room's own texture would be a difference.
-            seen = cv2.compare(shrink(room.known, *size), 255, cv2.CMP_EQ)
-            self._small = cv2.merge([shrink(room.picture, *size), seen])
-        both = cv2.bitwise_and(trimap.room, self._small[..., 3])
-        light = gains(trimap.small, self._small, both)
-        return KnownRoom(self._known, light, _belief(trimap.small, self._small, light, both))
+        if room is not self._room:
+            self._room, self._known = room, cv2.merge([room.picture, _softened(room.known)])
+        small = shrunk_room(room, *trimap.small.shape[1::-1])
+        both = cv2.bitwise_and(trimap.room, small.known)
+        light = gains(trimap.small, small.framed, both)
+        return KnownRoom(self._known, light, _belief(trimap.small, small.framed, light, both))
 
 
 def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:

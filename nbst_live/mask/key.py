@@ -10,7 +10,7 @@ from nbst_live.errors import MaskError
 from nbst_live.logs import first_line
 from nbst_live.mask.company import Company
 from nbst_live.mask.providers import open_own
-from nbst_live.mask.shrink import shrink
+from nbst_live.mask.shrink import SmallRoom, shrunk_room
 from nbst_live.models import ModelRecord
 from nbst_live.stages import Alpha, Matte, Picture, Room
 
@@ -38,10 +38,6 @@ class DifferenceKey:
 
     def __init__(self, record: ModelRecord, *, threads: int = 2) -> None:
         self._session = open_own(record, threads, _warm_up)
-        self._room: Room | None = None
-        self._small: Picture
-        self._grey: Matte
-        self._any = False
         self._company = Company()
 
     def correct(self, alpha: Alpha, small: Picture, room: Room | None) -> Alpha:
@@ -49,24 +45,18 @@ class DifferenceKey:
 
         `small` is the picture at alpha's size. Raises MaskError.
         """
-        if room is None:
-            self._company = Company()
-            return alpha
         height, width = alpha.shape
-        if room is not self._room or self._small.shape[:2] != alpha.shape:
-            self._room, self._small = room, _shrunk(room, width, height)
-            self._grey = cv2.cvtColor(self._small, cv2.COLOR_BGRA2GRAY)
-            self._any = bool(self._small[..., 3].any())
-        if not self._any:
+        plate = None if room is None else shrunk_room(room, width, height)
+        if plate is None or not cv2.countNonZero(plate.known):
             self._company = Company()
             return alpha
-        planes = [_padded(plane)[None] for plane in (small, alpha, self._small)]
+        planes = [_padded(plane)[None] for plane in (small, alpha, plate.framed)]
         try:
             (found,) = self._session.run(None, dict(zip(("picture", "alpha", "room"), planes, strict=True)))
         except Exception as error:
             raise MaskError(f"the difference key failed on a frame: {first_line(error)}") from error
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        kept = _restored(found[0, :height, :width], alpha, grey, self._grey, self._small[..., 3])
+        kept = _restored(found[0, :height, :width], alpha, grey, plate)
         return _without_ghosts(self._without_things(kept, alpha, grey), alpha)
 
     def _without_things(self, found: Alpha, alpha: Alpha, grey: Matte) -> Alpha:
@@ -82,14 +72,7 @@ class DifferenceKey:
         return np.where(things > 0, np.minimum(found, alpha), found)
 
 
-def _shrunk(room: Room, width: int, height: int) -> Picture:
-    """The room at alpha's size, (h, w, 4): BGR, and 255 where all of a pixel is known."""
-    # As frames are shrunk: else the room's own texture would be a difference.
-    known = cv2.compare(shrink(room.known, width, height), 255, cv2.CMP_EQ)
-    return cv2.merge([shrink(room.picture, width, height), known])
-
-
-def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: Matte, known: Matte) -> Alpha:
+def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: SmallRoom) -> Alpha:
     """What was found, but with all that was taken out of somebody of whom the mask network is sure, unless the picture
     shows the plate's own pattern there. A shirt in the colour of the wall is no gap between an arm and a body.
     """
@@ -99,7 +82,7 @@ def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: Matte, known: Matt
     if count == 1:
         return found
     # A region's rim may still be the person's.
-    doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, grey, plate, known)
+    doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, grey, plate)
     doubtful[0] = False
     if not doubtful.any():
         return found
@@ -107,15 +90,13 @@ def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: Matte, known: Matt
     return np.where(given > 0, alpha, found)
 
 
-def _alike(
-    labels: npt.NDArray[np.uint16], count: int, grey: Matte, plate: Matte, known: Matte
-) -> npt.NDArray[np.bool_]:
+def _alike(labels: npt.NDArray[np.uint16], count: int, grey: Matte, plate: SmallRoom) -> npt.NDArray[np.bool_]:
     """Which of the regions 1 to `count` - 1 show the plate's own pattern, in whatever light: most of each is known, has
     a pattern, and the two go together.
     """
-    where = np.flatnonzero(cv2.bitwise_and(cv2.compare(labels, 0, cv2.CMP_GT), known))
+    where = np.flatnonzero(cv2.bitwise_and(cv2.compare(labels, 0, cv2.CMP_GT), plate.known))
     at = labels.reshape(-1)[where]
-    now, then = (side.reshape(-1)[where].astype(np.float32) for side in (grey, plate))
+    now, then = (side.reshape(-1)[where].astype(np.float32) for side in (grey, plate.grey))
     whole, pixels = np.bincount(labels.reshape(-1), minlength=count), np.bincount(at, minlength=count)
     mean = [np.bincount(at, side, count) / np.maximum(pixels, 1) for side in (now, then)]
     now, then = (side - average.astype(np.float32)[at] for side, average in zip((now, then), mean, strict=True))
@@ -128,11 +109,13 @@ def _without_ghosts(found: Alpha, alpha: Alpha) -> Alpha:
     """What was found, but for what is faint, and for islands where the mask network sees nobody: there the plate still
     holds somebody who has left, and the room is what differs.
     """
-    count, labels = cv2.connectedComponents(cv2.compare(found, FAINT, cv2.CMP_GT), connectivity=8, ltype=cv2.CV_16U)
-    held = np.zeros(count, bool)
-    held[labels[alpha >= SOMEBODY]] = True
-    held[0] = False
-    return np.where(held[labels], found, np.minimum(found, alpha))
+    somebody = cv2.compare(found, FAINT, cv2.CMP_GT)
+    count, labels = cv2.connectedComponents(somebody, connectivity=8, ltype=cv2.CV_16U)
+    held = np.zeros(count, np.uint8)
+    held[labels[alpha >= SOMEBODY]] = 255
+    held[0] = 0
+    kept = somebody if held[1:].all() else held[labels]
+    return cv2.copyTo(found, kept, cv2.min(found, alpha))
 
 
 def _padded(plane: Picture | Alpha) -> Picture | Alpha:

@@ -1,8 +1,22 @@
-"""A picture at the network's size."""
+"""Pictures at the network's size."""
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 
-from nbst_live.stages import Picture
+from nbst_live.stages import Matte, Picture, Room
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmallRoom:
+    """The known room at the network's size: `framed`, (h, w, 4) uint8, is BGR and `known`; `grey` and `known` are
+    (h, w) uint8, its luma, and 255 where all of a pixel has been seen.
+    """
+
+    framed: Picture
+    grey: Matte
+    known: Matte
 
 
 def shrink(picture: Picture, width: int, height: int) -> Picture:
@@ -16,3 +30,11 @@ def shrink(picture: Picture, width: int, height: int) -> Picture:
     if picture.shape[1] > 2 * width and picture.shape[0] > 2 * height:
         picture = cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+@lru_cache(maxsize=2)
+def shrunk_room(room: Room, width: int, height: int) -> SmallRoom:
+    """The room as frames are shrunk: else its own texture would be a difference. Two threads ask, one a frame later."""
+    picture, known = shrink(room.picture, width, height), shrink(room.known, width, height)
+    known = cv2.compare(known, 255, cv2.CMP_EQ)
+    return SmallRoom(cv2.merge([picture, known]), cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), known)

@@ -64,7 +64,7 @@ class Trimaps:
         return Trimap(
             small, person, room, cv2.compare(alpha, DOUBT, cv2.CMP_LT),
             fit=together(slope, offset, keep[window], here),
-            bounds=together(*_bounds(inside, outside), flow[window]),
+            movement=flow,
             near_person=together(local_means(colours, inside), _level(near)),
             near_room=together(local_means(colours, outside), _level(farther)),
             next_person=together(next_person, _level(far)),
@@ -77,14 +77,6 @@ class Trimaps:
         window = around(_open(*_sure(alpha)))
         # The edge of the frame before may come along.
         return self._steady.update(alpha, grey, window if self._before is None else both(window, self._before))
-
-
-def _bounds(person: Matte, room: Matte) -> list[Plane]:
-    """Least and most alpha at the network's size: they lead over to what is sure without a step, in half of REACH's
-    width.
-    """
-    inside, outside = (cv2.blur(side, REACH.shape).astype(np.float32) * np.float32(2 / 255) for side in (person, room))
-    return [np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)]
 
 
 def _sure(alpha: Alpha) -> tuple[Matte, Matte]:

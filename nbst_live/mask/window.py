@@ -14,10 +14,10 @@ WHOLE: Window = (slice(None), slice(None))
 
 def around(edge: Matte) -> Window:
     """The window of an edge, (h, w) uint8, anything but 0 where it is; a corner of the picture where there is none. It
-    begins at even places, so that half of a part is part of a half.
+    begins and ends at even places, or where the picture does: half of a part is part of a half.
     """
     x, y, width, height = cv2.boundingRect(edge)
-    return slice(_even(y), y + height + MARGIN), slice(_even(x), x + width + MARGIN)
+    return _even(y, y + height), _even(x, x + width)
 
 
 def both(one: Window, other: Window) -> Window:
@@ -26,5 +26,5 @@ def both(one: Window, other: Window) -> Window:
     return rows, columns
 
 
-def _even(first: int) -> int:
-    return max(0, first - MARGIN) // 2 * 2
+def _even(first: int, last: int) -> slice:
+    return slice(max(0, first - MARGIN) // 2 * 2, (last + MARGIN + 1) // 2 * 2)

@@ -1,0 +1,68 @@
+"""The trimap is drawn in the window that holds the edge: there it is what it would be in the whole picture."""
+
+import cv2
+import numpy as np
+import pytest
+
+from nbst_live.mask import trimap as trimaps
+from nbst_live.mask.trimap import Trimaps
+from nbst_live.mask.window import MARGIN, WHOLE, around, both
+
+SHAPE = 160, 288
+PLANES = "fit", "near_person", "near_room", "next_person", "next_room"
+
+
+def somebody(x: int, *, arm: bool = False) -> np.ndarray:
+    alpha = np.zeros(SHAPE, np.float32)
+    cv2.ellipse(alpha, (x, 140), (30, 80), 0, 0, 360, 1.0, -1)
+    if arm:
+        cv2.line(alpha, (x, 110), (x + 70, 40), 1.0, 7)
+    return cv2.GaussianBlur(alpha, (0, 0), 1.2)
+
+
+def room(rng: np.random.Generator) -> np.ndarray:
+    return cv2.resize(rng.integers(0, 256, (20, 36, 3), np.uint8), SHAPE[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize("x", [0, 101, 150, 287])
+def test_at_the_edge_the_planes_are_those_of_the_whole_picture(monkeypatch, rng, x):
+    picture = room(rng)
+    found = Trimaps(over_time=False).make(somebody(x), picture)
+    monkeypatch.setattr(trimaps, "around", lambda _: WHOLE)
+    whole = Trimaps(over_time=False).make(somebody(x), picture)
+    edge = (whole.person | whole.room) == 0
+    assert edge.any()
+    for name in PLANES:
+        here, there = (
+            getattr(side, name)[cv2.dilate(edge.view(np.uint8), np.ones((3, 3))) > 0] for side in (found, whole)
+        )
+        np.testing.assert_allclose(here, there, atol=1e-4 if name == "fit" else 1)
+
+
+def test_an_arm_that_the_mask_loses_for_a_moment_is_kept_in_the_window(rng):
+    picture, made = room(rng), Trimaps(over_time=True)
+    for _ in range(3):
+        made.make(somebody(120, arm=True), picture)
+    lost = made.make(somebody(120), picture)
+    alpha, keep = lost.fit[40:110, 135:190, 3], lost.fit[40:110, 135:190, 2]
+    assert np.isfinite(alpha).all()
+    assert alpha.max() > 0.5
+    assert keep.min() > 0.5
+
+
+def test_nobody_has_no_edge_and_nothing_to_keep(rng):
+    made = Trimaps(over_time=True)
+    for _ in range(2):
+        found = made.make(np.zeros(SHAPE, np.float32), room(rng))
+    assert not found.person.any()
+    assert (found.room == 255).all()
+
+
+def test_a_window_holds_its_edge_with_a_margin_and_begins_at_even_places():
+    edge = np.zeros(SHAPE, np.uint8)
+    edge[50:60, 101:150] = 255
+    rows, columns = around(edge)
+    assert (rows.start, rows.stop, columns.start, columns.stop) == (28, 60 + MARGIN, 78, 150 + MARGIN)
+    assert edge[rows, columns].sum() == edge.sum()
+    corner = around(np.zeros(SHAPE, np.uint8))
+    assert both((rows, columns), corner) == (slice(0, rows.stop), slice(0, columns.stop))
