@@ -9,6 +9,7 @@ from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.evidence import Evidence, Rooms, gains
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.steady import HOLD, Steadiness
+from nbst_live.mask.window import WHOLE
 from nbst_live.models import find
 from nbst_live.stages import Room, Trimap
 
@@ -168,6 +169,23 @@ def test_what_was_known_moves_along_with_the_picture(rng):
     assert keep[35:55, 60:85].min() > 0.5
     assert moved[35:55, 54:91].min() > 0.5
     assert moved[35:55, 45:50].max() < 0.2
+
+
+def test_the_movement_is_that_of_the_whole_picture_and_nothing_is_kept_outside_of_the_window(rng):
+    texture = cv2.GaussianBlur(rng.integers(0, 256, (90, 240), np.uint8), (0, 0), 3)
+    before, now = (np.ascontiguousarray(texture[:, x : x + 160]) for x in (20, 23))
+    window = slice(30, 60), slice(50, 90)
+    alpha, found = np.full(now.shape, 0.5, np.float32), []
+    for steady, where in ((Steadiness(), WHOLE), (Steadiness(), window)):
+        steady.update(alpha * 0, before, where)
+        found.append(steady.update(alpha, now, where))
+    (_, keep, flow), (steadied, kept, same) = found
+    np.testing.assert_array_equal(flow, same)
+    np.testing.assert_allclose(keep[window][8:-8, 8:-8], kept[window][8:-8, 8:-8], atol=1e-6)
+    kept[window] = 0
+    assert not kept.any()
+    steadied[window] = 0.5
+    assert (steadied == 0.5).all()
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])

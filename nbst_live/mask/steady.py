@@ -27,18 +27,19 @@ class Steadiness:
 
     def update(self, alpha: Alpha, grey: Matte, window: Window = WHOLE) -> tuple[Alpha, Plane, Plane]:
         """The steadied alpha, the share (h, w) in [0, 1] of what was before that is kept, and the movement since then,
-        (h, w, 2), as `Flow.back` gives it; nothing is kept, nor moves, outside of the window.
+        (h, w, 2), as `Flow.back` gives it; nothing is kept outside of the window.
 
         `grey` is the frame, (h, w) uint8. A change of the light in all of the picture is no movement.
         """
-        keep, flow = np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
+        keep = np.zeros_like(alpha)
         if self._previous is None or self._previous[0].shape != alpha.shape:
             self._previous = alpha.copy(), grey
-            return alpha, keep, flow
+            return alpha, keep, np.zeros((*alpha.shape, 2), np.float32)
         old_alpha, old_grey = self._previous
         light = max(cv2.mean(grey)[0], 1) / max(cv2.mean(old_grey)[0], 1)
-        now, then = (side[window] for side in (grey, old_grey))
-        flow[window] = self._flow.back(now, then)
+        # Of the whole picture: what is seen of the window alone moves otherwise at its borders, and from afar.
+        flow = self._flow.back(grey, old_grey)
+        now, then = grey[window], old_grey[window]
         alpha_then, expected = fetch(flow[window], old_alpha[window], then.astype(np.float32))
         difference = cv2.absdiff(now.astype(np.float32), expected * np.float32(light))
         change = cv2.blur(difference, NEIGHBOURHOOD)
