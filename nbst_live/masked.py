@@ -28,7 +28,7 @@ class Found:
 @dataclass(frozen=True, slots=True, eq=False)
 class Masked:
     """A frame, and who is in it, or what kept that from being found; `seconds` is what each stage took. `trimap` is
-    None until `outlined`, and where nobody could be found.
+    None until `outlined`, and where the mask failed.
     """
 
     frame: Frame
@@ -57,19 +57,20 @@ class MaskedFrames(Closable):
         self._worker.start()
 
     def read(self) -> Masked:
-        """The next frame; raises what reading and masking it raised, after which only SourceStalled lets it go on."""
+        """The next frame; raises what reading, masking and outlining it raised, after which only SourceStalled lets it
+        go on.
+        """
         self._awaited = True
         found = self._found.get()
         self._awaited, left = False, self._left
-        self._turn.release()
-        if isinstance(found, BaseException):
-            raise found
-        if not left:
-            return found
         try:
-            return self._outline(found)
+            self._turn.release()
+            if isinstance(found, BaseException):
+                raise found
+            return self._outline(found) if left else found
         finally:
-            self._pen.release()
+            if left:
+                self._pen.release()
 
     def close(self) -> None:
         """Waits for the frame under way, and drops it."""
@@ -84,6 +85,7 @@ class MaskedFrames(Closable):
             if stopping.is_set():
                 return
             found: Masked | BaseException
+            self._left = False
             try:
                 found = self._look(self._source.read())
                 # Until the frame before is outlined. Who waits gets the frame with the pen, and outlines it while the

@@ -195,7 +195,7 @@ def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[],
 
 
 def _together(ahead: dict[str, float], finishing: float) -> float:
-    """Seconds of a frame's two halves that overlap, the step between being done on the shorter side."""
+    """Seconds that a frame's two halves take at least, which overlap, the step between being done on either side."""
     total = sum(ahead.values())
     return max(total - ahead.get("trimap", 0.0), finishing, (total + finishing) / 2)
 

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -71,6 +72,13 @@ def test_no_frame_is_read_before_the_one_before_it_was_taken():
         assert source.read().index == 2
 
 
+def _until_awaited(ahead):
+    deadline = time.monotonic() + 5
+    while not ahead._awaited and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert ahead._awaited
+
+
 class Outlining:
     """Notes who outlined which frame; `begun` tells when the first was."""
 
@@ -109,8 +117,7 @@ def test_who_waits_for_a_frame_outlines_it_while_the_next_one_is_masked():
         return looked(frame)
 
     def when_it_waits():
-        while not ahead._awaited:
-            pass
+        _until_awaited(ahead)
         waits.set()
         if masked_next.wait(5):
             outlining.may_end.set()
@@ -133,23 +140,28 @@ def test_frames_are_outlined_one_after_the_other_in_their_order():
     assert [index for index, _ in outlining.done] == list(range(200))
 
 
-def test_an_outline_that_breaks_is_told_to_the_reader_on_either_side():
+@pytest.mark.parametrize("waits", [True, False])
+def test_an_outline_that_breaks_is_told_to_the_reader_and_holds_up_nobody(waits):
+    broke, opened = threading.Event(), threading.Event()
+
+    def look(frame):
+        assert opened.wait(5)
+        if waits:
+            _until_awaited(ahead)
+        return looked(frame)
+
     def broken(_):
-        raise ZeroDivisionError
+        broke.set()
+        raise ZeroDivisionError(threading.current_thread().name)
 
-    for reads_at_once in (True, False):
-        looked_at = threading.Event()
-
-        def look(frame, looked_at=looked_at, reads_at_once=reads_at_once):
-            if reads_at_once:
-                looked_at.wait(0.2)
-            return looked(frame)
-
-        with MaskedFrames(FakeSource(lambda _: PICTURE, frames=3), look, broken) as ahead:
-            if not reads_at_once:
-                looked_at.wait(0.2)
-            with pytest.raises(ZeroDivisionError):
-                ahead.read()
+    with MaskedFrames(FakeSource(lambda _: PICTURE, frames=3), look, broken) as ahead:
+        opened.set()
+        if not waits:
+            assert broke.wait(5)
+        with pytest.raises(ZeroDivisionError, match=threading.current_thread().name if waits else "mask"):
+            ahead.read()
+        assert ahead._pen.acquire(timeout=5)
+        ahead._pen.release()
 
 
 def test_after_a_stall_it_goes_on_and_a_mask_that_failed_is_told_with_its_frame():

@@ -7,6 +7,7 @@ import pytest
 from nbst_live.errors import MaskError
 from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.evidence import Evidence, Rooms, gains
+from nbst_live.mask.flow import Flow
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.steady import HOLD, Steadiness
 from nbst_live.mask.window import WHOLE
@@ -156,6 +157,23 @@ def test_flicker_of_the_light_alone_is_no_movement(rng):
         grey = cv2.resize((picture[..., 0] * light).astype(np.uint8), alpha.shape[::-1])
         _, keep, _ = steady.update(alpha, grey)
     assert keep.min() > 0.6 * HOLD
+
+
+def test_what_is_white_in_a_stronger_light_is_no_other():
+    steady, grey = Steadiness(), np.full((90, 160), 150, np.uint8)
+    grey[:, 80:] = 250
+    alpha = np.full(grey.shape, 0.5, np.float32)
+    steady.update(alpha, grey)
+    _, keep, _ = steady.update(alpha, (grey * 1.3).clip(0, 255).astype(np.uint8))
+    assert keep[:, 100:].min() > 0.8 * HOLD
+
+
+def test_small_pictures_leave_the_search_for_movement_as_it_was(rng):
+    texture = cv2.GaussianBlur(rng.integers(0, 256, (90, 240), np.uint8), (0, 0), 3)
+    before, now = (np.ascontiguousarray(texture[:, x : x + 160]) for x in (20, 23))
+    flow, fresh = Flow(), Flow()
+    flow.back(before[:22, :22].copy(), now[:22, :22].copy())
+    np.testing.assert_array_equal(flow.back(now, before), fresh.back(now, before))
 
 
 def test_what_was_known_moves_along_with_the_picture(rng):

@@ -12,7 +12,7 @@ from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.people import People
 from nbst_live.models import find
-from nbst_live.pipeline import Outputs, Pipeline, run
+from nbst_live.pipeline import Outputs, Pipeline, _together, run
 from nbst_live.stages import Room
 
 SIZE = (160, 90)
@@ -108,6 +108,12 @@ def test_the_backdrop_heeds_every_frames_share_of_its_time():
     ran(source, [sink], pipeline)
     assert len(backdrop.loads) == 5
     assert all(load > 1.2 for load in backdrop.loads)
+
+
+def test_two_halves_that_overlap_take_as_long_as_the_longer_one_or_half_of_all():
+    found = [_together({"mask": look, "trimap": between}, finish) for look, between, finish in
+             ((9, 0, 4), (4, 0, 9), (6, 4, 6), (9, 2, 4), (4, 2, 9), (1, 8, 1))]  # fmt: skip
+    assert found == [9, 9, 8, 9, 9, 5]
 
 
 def test_a_dropped_frame_counts_as_a_whole_frames_time():

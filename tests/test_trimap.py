@@ -6,7 +6,7 @@ import pytest
 
 from nbst_live.mask import trimap as trimaps
 from nbst_live.mask.trimap import Trimaps
-from nbst_live.mask.window import MARGIN, WHOLE, around, both
+from nbst_live.mask.window import MARGIN, WHOLE, around
 
 SHAPE = 160, 288
 PLANES = "fit", "near_person", "near_room", "next_person", "next_room"
@@ -58,11 +58,19 @@ def test_nobody_has_no_edge_and_nothing_to_keep(rng):
     assert (found.room == 255).all()
 
 
+def test_a_person_as_wide_as_the_picture_whom_the_mask_loses_for_a_moment_is_kept_wholly(rng):
+    picture, made, wide = room(rng), Trimaps(over_time=True), np.zeros(SHAPE, np.float32)
+    wide[40:] = 1
+    for _ in range(3):
+        made.make(wide, picture)
+    lost = wide.copy()
+    lost[50:] = 0
+    assert not made.make(lost, picture).room[42:].any()
+
+
 def test_a_window_holds_its_edge_with_a_margin_and_begins_at_even_places():
     edge = np.zeros(SHAPE, np.uint8)
     edge[50:60, 101:150] = 255
     rows, columns = around(edge)
     assert (rows.start, rows.stop, columns.start, columns.stop) == (28, 60 + MARGIN, 78, 150 + MARGIN)
     assert edge[rows, columns].sum() == edge.sum()
-    corner = around(np.zeros(SHAPE, np.uint8))
-    assert both((rows, columns), corner) == (slice(0, rows.stop), slice(0, columns.stop))

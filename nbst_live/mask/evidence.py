@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from nbst_live.mask.edge import Samples
 from nbst_live.mask.pixels import Framed, Pixels, Plane
-from nbst_live.mask.shrink import shrunk_room
+from nbst_live.mask.shrink import SmallRooms
 from nbst_live.stages import Matte, Picture, Room, Trimap
 
 SOFT = 0.008
@@ -106,6 +106,7 @@ class Rooms:
     def __init__(self) -> None:
         self._room: Room | None = None
         self._known: Framed
+        self._small = SmallRooms()
 
     def known(self, room: Room | None, trimap: Trimap) -> KnownRoom | None:
         """The room in the light of the frame whose trimap is given."""
@@ -113,7 +114,7 @@ class Rooms:
             return None
         if room is not self._room:
             self._room, self._known = room, cv2.merge([room.picture, _softened(room.known)])
-        small = shrunk_room(room, *trimap.small.shape[1::-1])
+        small = self._small.of(room, *trimap.small.shape[1::-1])
         both = cv2.bitwise_and(trimap.room, small.known)
         light = gains(trimap.small, small.framed, both)
         return KnownRoom(self._known, light, _belief(trimap.small, small.framed, light, both))

@@ -7,17 +7,17 @@ import numpy.typing as npt
 from nbst_live.stages import Matte
 
 Plane = npt.NDArray[np.float32]
+FINEST = 1
+"""Scale, in halvings of the picture, down to which movement is looked for."""
 LEAST = 16
 """Least side in pixels of pictures whose movement can be found."""
 
 
 class Flow:
-    """Finds where everything was; for one thread."""
+    """Finds where everything was; for one thread at a time."""
 
     def __init__(self) -> None:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        # Twice as fine as that preset: a person's edge and what is behind it move apart.
-        self._search.setFinestScale(1)
         self._search.setPatchStride(6)
 
     def back(self, now: Matte, before: Matte) -> Plane:
@@ -26,7 +26,9 @@ class Flow:
         """
         if min(now.shape) < LEAST:
             return np.zeros((*now.shape, 2), np.float32)
-        now, before = np.ascontiguousarray(now), np.ascontiguousarray(before)
+        # Twice as fine as the preset: a person's edge and what is behind it move apart. It is told anew each time, as a
+        # small picture makes the search forget it.
+        self._search.setFinestScale(FINEST)
         return np.asarray(self._search.calc(now, before, None), np.float32)
 
 

@@ -10,7 +10,7 @@ from nbst_live.errors import MaskError
 from nbst_live.logs import first_line
 from nbst_live.mask.company import Company
 from nbst_live.mask.providers import open_own
-from nbst_live.mask.shrink import SmallRoom, shrunk_room
+from nbst_live.mask.shrink import SmallRoom, SmallRooms
 from nbst_live.models import ModelRecord
 from nbst_live.stages import Alpha, Matte, Picture, Room
 
@@ -38,6 +38,7 @@ class DifferenceKey:
 
     def __init__(self, record: ModelRecord, *, threads: int = 2) -> None:
         self._session = open_own(record, threads, _warm_up)
+        self._rooms = SmallRooms()
         self._company = Company()
 
     def correct(self, alpha: Alpha, small: Picture, room: Room | None) -> Alpha:
@@ -46,7 +47,7 @@ class DifferenceKey:
         `small` is the picture at alpha's size. Raises MaskError.
         """
         height, width = alpha.shape
-        plate = None if room is None else shrunk_room(room, width, height)
+        plate = None if room is None else self._rooms.of(room, width, height)
         if plate is None or not cv2.countNonZero(plate.known):
             self._company = Company()
             return alpha

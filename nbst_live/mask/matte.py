@@ -31,7 +31,7 @@ class Cut(NamedTuple):
 
 
 class MatteRefiner:
-    """Keeps the previous alpha, frame and matte; for frames of one stream, in one thread."""
+    """Keeps the previous alpha, frame and matte; for frames of one stream, each step in one thread at a time."""
 
     def __init__(self, edge: EdgeSolver, *, over_time: bool = True) -> None:
         self._edge = edge

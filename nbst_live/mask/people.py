@@ -28,7 +28,8 @@ Plane = npt.NDArray[np.uint8]
 
 class People:
     """Keeps the people who count: "central", the one of the largest size weighted by closeness to the middle, or a
-    number, so many of the largest. Steady over the frames of one stream; for one thread.
+    number, so many of the largest. Steady over the frames of one stream; for one thread at a
+    time.
 
     What becomes of the others is for the caller: they are people to the plate, and nobody to the matte.
     """

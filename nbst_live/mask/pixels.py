@@ -62,7 +62,7 @@ class Pixels:
         return np.ascontiguousarray(pixels.view(np.uint8).reshape(-1, 4).T, np.float32)
 
     def sample(self, plane: npt.NDArray[np.generic]) -> Plane:
-        """Planes (h, w, 4) or one (h, w) of the network's size at these pixels, (4, N) or (1, N) float32, bilinear."""
+        """Planes (h, w, c) or one (h, w) of the network's size at these pixels, (c, N) or (1, N) float32, bilinear."""
         return self._listed(plane, self.x, self.y)
 
     def fetch(self, flow: Plane, *planes: npt.NDArray[np.generic]) -> list[Plane]:

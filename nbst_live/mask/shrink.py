@@ -1,7 +1,6 @@
 """Pictures at the network's size."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 
@@ -32,9 +31,17 @@ def shrink(picture: Picture, width: int, height: int) -> Picture:
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
-@lru_cache(maxsize=2)
-def shrunk_room(room: Room, width: int, height: int) -> SmallRoom:
-    """The room as frames are shrunk: else its own texture would be a difference. Two threads ask, one a frame later."""
-    picture, known = shrink(room.picture, width, height), shrink(room.known, width, height)
-    known = cv2.compare(known, 255, cv2.CMP_EQ)
-    return SmallRoom(cv2.merge([picture, known]), cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), known)
+class SmallRooms:
+    """Makes them, and keeps the last one; for one thread."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Room, SmallRoom] | None = None
+
+    def of(self, room: Room, width: int, height: int) -> SmallRoom:
+        """The room as frames are shrunk: else its own texture would be a difference."""
+        if self._last is None or self._last[0] is not room or self._last[1].known.shape != (height, width):
+            picture, known = shrink(room.picture, width, height), shrink(room.known, width, height)
+            known = cv2.compare(known, 255, cv2.CMP_EQ)
+            grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+            self._last = room, SmallRoom(cv2.merge([picture, known]), grey, known)
+        return self._last[1]

@@ -41,7 +41,9 @@ class Steadiness:
         flow = self._flow.back(grey, old_grey)
         now, then = grey[window], old_grey[window]
         alpha_then, expected = fetch(flow[window], old_alpha[window], then.astype(np.float32))
-        difference = cv2.absdiff(now.astype(np.float32), expected * np.float32(light))
+        # No brighter than a camera can tell.
+        expected = np.minimum(expected * np.float32(light), 255)
+        difference = cv2.absdiff(now.astype(np.float32), expected)
         change = cv2.blur(difference, NEIGHBOURHOOD)
         keep[window] = np.clip((np.float32(OTHER) - change) * np.float32(HOLD / (OTHER - SAME)), 0, np.float32(HOLD))
         steady = alpha.copy()

@@ -14,7 +14,7 @@ from nbst_live.mask.guided import linear_model
 from nbst_live.mask.regions import tidy
 from nbst_live.mask.shrink import shrink
 from nbst_live.mask.steady import Steadiness
-from nbst_live.mask.window import Window, around, both
+from nbst_live.mask.window import around
 from nbst_live.stages import Alpha, Matte, Picture, Trimap
 
 LOW, HIGH = 0.12, 0.9
@@ -39,7 +39,7 @@ class Trimaps:
 
     def __init__(self, *, over_time: bool) -> None:
         self._steady = Steadiness() if over_time else None
-        self._before: Window | None = None
+        self._before: tuple[Matte, Matte] | None = None
 
     def make(self, alpha: Alpha, picture: Picture) -> Trimap:
         """Of a picture of any size, by its alpha at the network's size."""
@@ -48,7 +48,7 @@ class Trimaps:
         found = tidy(alpha)
         alpha, keep, flow = self._steadied(found, grey)
         person, room = _sure(alpha)
-        self._before = window = around(_open(person, room))
+        self._before, window = (person, room), around(_open(person, room))
         here, colours = alpha[window], small[window]
         inside, outside = person[window], room[window]
         slope, offset = linear_model(grey[window] * np.float32(1 / 255), here)
@@ -74,9 +74,12 @@ class Trimaps:
     def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
         if self._steady is None:
             return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
-        window = around(_open(*_sure(alpha)))
-        # The edge of the frame before may come along.
-        return self._steady.update(alpha, grey, window if self._before is None else both(window, self._before))
+        person, room = _sure(alpha)
+        edge = _open(person, room)
+        if self._before is not None and self._before[0].shape == edge.shape:
+            # What was edge, or person or room, the frame before may come along.
+            edge |= _open(*self._before) | (person ^ self._before[0])
+        return self._steady.update(alpha, grey, around(edge))
 
 
 def _sure(alpha: Alpha) -> tuple[Matte, Matte]:

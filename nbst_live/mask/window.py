@@ -20,11 +20,5 @@ def around(edge: Matte) -> Window:
     return _even(y, y + height), _even(x, x + width)
 
 
-def both(one: Window, other: Window) -> Window:
-    """The window that holds two."""
-    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return rows, columns
-
-
 def _even(first: int, last: int) -> slice:
     return slice(max(0, first - MARGIN) // 2 * 2, (last + MARGIN + 1) // 2 * 2)
