@@ -15,7 +15,7 @@ from edge_net import CHANGE, CHANGED, COLOURS, FEATURES, HIGH, KEEP, LOW, PRIOR,
 from edge_net import EdgeSolver as EdgeSolverNet
 from edge_scenes import EdgePainter, Scene, loosen_hair
 from mask_library import Layers, Library, read_figure
-from train_edge import ALIKE, FORGETFUL, GRAIN, LEFT, MISLED, Batch, loss_of
+from train_edge import ALIKE, FORGETFUL, GONE, GRAIN, LEFT, MISLED, Batch, loss_of
 
 from nbst_live.mask.edge import ROWS, EdgeSolver, Samples
 from nbst_live.mask.shrink import shrink
@@ -152,6 +152,19 @@ def test_who_is_left_to_the_mask_has_its_alpha_all_around_and_nothing_else_to_te
     torch.testing.assert_close(batch.seen[PRIOR], prior)
     for row in range(PRIOR + 1, PRIOR + 6):
         torch.testing.assert_close(batch.seen[row], batch.truth)
+
+
+def test_where_the_known_room_is_seen_again_nobody_is_whatever_was_there(pixels):
+    some = np.repeat(pixels[:1], 200, axis=0)
+    batch = Batch.of(some, torch.full((200,), FORGETFUL + MISLED + ALIKE + LEFT + GONE / 2))
+    difference, axis, _, beside, room = batch.seen[:COLOURS].split(3)
+    assert not batch.truth.any()
+    assert not batch.keep.any()
+    assert difference.abs().mean() < 2 * GRAIN
+    assert not beside.any()
+    assert not room.any()
+    assert len(batch.seen[PRIOR].unique()) > 50
+    assert 50 < int((axis == axis[:, :1]).all(dim=0).sum()) < 150  # of the others nobody is nearby
 
 
 def test_of_what_was_before_nothing_is_taken_that_is_not_kept():

@@ -9,6 +9,7 @@ import signal
 import time
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -25,9 +26,11 @@ from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.shrink import shrink
 from nbst_live.pictures import open_style
 from nbst_live.pipeline import Outputs, Pipeline, run
 from nbst_live.sinks.null import NullSink
+from nbst_live.stages import Room
 
 SIZE, LARGE = (640, 360), (1280, 720)
 """A large frame's edge is subdivided."""
@@ -153,3 +156,28 @@ def test_the_witness_would_notice():
     witness = Witness()
     witness.send(CLIPS[SIZE].frame(0), 0.0)
     assert witness.raw[0][1] > 0.9
+
+
+@pytest.mark.parametrize("speed", [10, 20, 35])
+def test_who_passes_a_known_room_leaves_nothing_of_it_behind(rng, speed):
+    """A figure of one colour, whose mask is true, dashes past: what the frame before showed there must not hold."""
+    height, width = 361, 641
+    shown = pixels = 0
+    for _ in range(2):
+        wall = cv2.resize(rng.integers(0, 256, (9, 12, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+        room = Room(wall, np.full(wall.shape[:2], 255, np.uint8))
+        key, refiner = DifferenceKey(models.find("room-key")), MatteRefiner(EDGE)
+        for index in range(24):
+            alpha = np.zeros((height, width), np.float32)
+            if index > 2:
+                middle = speed * index % width, height
+                cv2.ellipse(alpha, middle, (width // 6, height // 2), 0, 0, 360, 1.0, -1)
+                alpha = cv2.GaussianBlur(alpha, (0, 0), 1.5)
+            share = alpha[..., None]
+            picture = (wall * (1 - share) + np.array((40, 80, 200)) * share).astype(np.uint8)
+            small = shrink(picture, 288, 160)
+            found = key.correct(cv2.resize(alpha, (288, 160), interpolation=cv2.INTER_AREA), small, room)
+            matte = refiner.settle(refiner.trimap(found, small), picture, room).matte
+            nobody = cv2.dilate(alpha, np.ones((9, 9))) < 0.01
+            shown, pixels = shown + int((matte[nobody] > 200).sum()), pixels + int(nobody.sum())
+    assert shown < 2e-4 * pixels
