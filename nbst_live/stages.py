@@ -68,13 +68,13 @@ class Trimap:
     left between them all that settles it.
 
     `small` is the picture at the network's size, (h, w, 3). `person` and `room` are (h, w) uint8, 255 where there is
-    surely the one or the other, and `doubt` where the network is not sure of a person. The planes are sampled together,
-    and of no meaning away from the edge. `fit`, (h, w, 4) float32, holds the guided filter's slope and offset, the
-    share of what was before that is kept, and alpha; `movement`, (h, w, 2) float32, that since the frame before, x and
-    y in pixels. The others, (h, w, 4) uint8, hold mean colours, BGR, and a mean of alpha in 0..255: of what is surely
-    the one or the other nearby (`near_person` and `near_room`, with alpha's mean of 3x3 and of 7x7 pixels), and of the
-    pixels next to this one, weighted by how much of the one or the other they are (`next_person`, with alpha's mean of
-    15x15, and `next_room`, with alpha before it was steadied).
+    surely the one or the other, and `doubt` where the network is not sure of a person. The planes are (h, w, 4),
+    sampled together, and of no meaning away from the edge. Two are float32: `fit` holds the guided filter's slope and
+    offset, the share of what was before that is kept, and alpha; `bounds` the least and the most alpha, and the
+    movement since the frame before, x and y in pixels. The others are uint8 and hold mean colours, BGR, and a mean of
+    alpha in 0..255: of what is surely the one or the other nearby (`near_person` and `near_room`, with alpha's mean of
+    3x3 and of 7x7 pixels), and of the pixels next to this one, weighted by how much of the one or the other they are
+    (`next_person`, with alpha's mean of 15x15, and `next_room`, with alpha before it was steadied).
     """
 
     small: Picture
@@ -82,7 +82,7 @@ class Trimap:
     room: Matte
     doubt: Matte
     fit: npt.NDArray[np.float32]
-    movement: npt.NDArray[np.float32]
+    bounds: npt.NDArray[np.float32]
     near_person: npt.NDArray[np.uint8]
     near_room: npt.NDArray[np.uint8]
     next_person: npt.NDArray[np.uint8]

@@ -54,24 +54,27 @@ def features(rows: dict[str, Tensor]) -> Tensor:
     prior = ((rows["slope"] * luma + rows["offset"] - LOW) / (HIGH - LOW)).clamp(0, 1)
     axis, difference, step = rows["near_person"] - behind, seen - behind, seen - then
     length, apart, along, changed = dot(axis, axis), dot(difference, difference), dot(difference, axis), dot(step, step)
-    alone = share(along, length, prior)
+    beside, room = rows["next_person"], rows["next_room"]
+    alone, way = share(along, length, prior), beside - room
     on_line = alone.clamp(0, 1)
     off = (apart + on_line * (on_line * length - 2 * along)).clamp(min=0)
+    x, y = rows["x"], rows["y"]
     return torch.cat(
         [
-            difference, axis, seen, rows["next_person"] - behind, rows["next_room"] - behind,
-            alone, apart / (apart + APART), length / (length + LENGTH), off / (off + OFF),
+            difference, axis, seen, beside - behind, room - behind,
+            alone, share(dot(seen - room, way), dot(way, way), prior),
+            apart / (apart + APART), length / (length + LENGTH), off / (off + OFF),
             rows["known"], prior, rows["alpha"], rows["unsteady"], rows["alpha_3"], rows["alpha_7"], rows["alpha_15"],
-            rows["x"] / SPEED, rows["y"] / SPEED, keep, keep * (rows["matte"] / 255 - prior),
+            rows["least"], rows["most"],
+            torch.sqrt(x * x + y * y) / SPEED, keep, keep * (rows["matte"] / 255 - prior),
             keep * dot(step, axis) / (length + CONTRAST), keep * CHANGED / (changed + CHANGED),
         ]
     )  # fmt: skip
 
 
-COLOURS, FEATURES = 5 * 3, 5 * 3 + 4 + 7 + 2 + 4
-"""How many features are in grey levels, and how many there are: a multiple of 16, as onnxruntime's fastest convolutions
-want them."""
-PRIOR, KEEP, CHANGE = COLOURS + 5, FEATURES - 4, FEATURES - 3
+COLOURS, FEATURES = 5 * 3, 5 * 3 + 2 + 3 + 9 + 5
+"""How many features are in grey levels, and how many there are."""
+PRIOR, KEEP, CHANGE = COLOURS + 6, FEATURES - 4, FEATURES - 3
 """Places of the guided filter's alpha, of the share that is kept of what was before, and of that of the change."""
 
 
@@ -80,17 +83,16 @@ class EdgeNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # Of two dimensions, of which one is empty: those of one are twice as slow in onnxruntime.
-        self.first = nn.Conv2d(FEATURES, HIDDEN, 1)
-        self.rest = nn.Sequential(nn.ReLU(), nn.Conv2d(HIDDEN, HIDDEN, 1), nn.ReLU(), nn.Conv2d(HIDDEN, 2, 1))
+        self.first = nn.Conv1d(FEATURES, HIDDEN, 1)
+        self.rest = nn.Sequential(nn.ReLU(), nn.Conv1d(HIDDEN, HIDDEN, 1), nn.ReLU(), nn.Conv1d(HIDDEN, 2, 1))
         self.scale: Tensor
         scale = [1 / GREY] * COLOURS + [1.0] * (FEATURES - COLOURS)
-        self.register_buffer("scale", torch.tensor(scale)[:, None, None], persistent=False)
+        self.register_buffer("scale", torch.tensor(scale)[:, None], persistent=False)
 
     def forward(self, seen: Tensor) -> Tensor:
         # The weights are scaled, which an exported file does once, and not the pixels.
-        first = functional.conv2d(seen[None, :, None], self.first.weight * self.scale, self.first.bias)
-        found, gain = torch.sigmoid(self.rest(first)[0, :, 0])
+        first = functional.conv1d(seen[None], self.first.weight * self.scale, self.first.bias)
+        found, gain = torch.sigmoid(self.rest(first)[0])
         prior, keep, change = seen[PRIOR], seen[KEEP], seen[CHANGE]
         # As in a Kalman filter: of what was before, as far as it is kept, a share that the pixel itself decides.
         return found + gain * (change + keep * (prior - found))

@@ -30,15 +30,9 @@ STEADY, BOUND = 1.4, 0.95
 what was wrong would be kept for the sake of steadiness."""
 UNSEEN, CONTRAST = 0.5, 150.0
 """Weight of a pixel whose person and room have the same colour, and distance of the two that adds 1 to it."""
-FORGETFUL, MISLED, ALIKE, LEFT, GONE = 0.1, 0.05, 0.05, 0.05, 0.1
-"""Shares of pixels that know nothing of the frame before, as in a still; whose alpha there was anything; whose person
-has the colours of the room, so that nothing but the mask can tell; for whom, that being so, it has one alpha all
-around, which is then to be taken; and that show the known room where the mask sees nobody any more, whatever was there
-before: else what was once held would hold itself."""
-FADING = 0.8
-"""Most alpha that is still kept over time of who is gone."""
-ALPHAS = "alpha", "alpha_3", "alpha_7", "alpha_15", "unsteady"
-"""The rows that are an alpha of the mask's."""
+FORGETFUL, MISLED, ALIKE = 0.1, 0.05, 0.05
+"""Shares of pixels that know nothing of the frame before, as in a still; whose alpha there was anything; and whose
+person has the colours of the room, so that nothing but the mask can tell."""
 GRAIN = 2.5
 """Of the camera, in grey levels, before which person and room look alike."""
 HELD_OUT = 4
@@ -62,38 +56,23 @@ class Batch:
     def of(cls, pixels: npt.NDArray[np.float16], chance: Tensor | None = None) -> "Batch":
         """Of pixels (N, CHANNELS); those whose `chance` (N,) in [0, 1] is up to FORGETFUL shall know nothing of the
         frame before, and those up to MISLED more something wrong: nothing of either's error there is worth keeping.
-        Those up to ALIKE and LEFT more shall see a person in the colours of the room; the latter are left to the mask.
-        Those up to GONE more shall see the known room where somebody was.
+        Those up to ALIKE more shall see a person in the colours of the room.
         """
         planes = torch.from_numpy(np.ascontiguousarray(pixels.T)).float()
         *known, truth, before = planes.split((*ROWS.values(), 1, 1))
         rows = dict(zip(ROWS, known, strict=True))
         keep = rows["keep"][0]
         if chance is not None:
-            forgetful, misled, alike, left, gone = _shares(chance, FORGETFUL, MISLED, ALIKE, LEFT, GONE)
-            truth[0, left] = torch.rand(int(left.sum()))
-            for name in ALPHAS:
-                rows[name][0, left] = truth[0, left]
-            keep[left] = 0
-            alike = alike | left
+            forgetful, misled, alike = _shares(chance, FORGETFUL, MISLED, ALIKE)
             keep[forgetful] = 0
-            told = misled | gone
-            rows["matte"][0, told] = 255 * torch.rand(int(told.sum()))
-            fading = FADING * torch.rand(int(gone.sum()))
-            for name in ALPHAS:
-                rows[name][0, gone] = fading
-            rows["unsteady"][0, gone], rows["known"][0, gone], truth[0, gone] = 0, 1, 0
-            # What is next to them is room, and with the last of them nobody is nearby (trimap.local_means).
-            rows["next_person"][:, gone] = rows["next_room"][:, gone] = rows["behind"][:, gone]
-            rows["near_person"][:, gone & (torch.rand(gone.shape) < 0.5)] = 0
-            keep = keep * ~told
+            rows["matte"][0, misled] = 255 * torch.rand(int(misled.sum()))
+            keep = keep * ~misled
             # Without a contrast the guided filter gives back its alpha.
-            flat = alike | gone
-            rows["slope"][0, flat], rows["offset"][0, flat] = 0, rows["alpha"][0, flat]
+            rows["slope"][0, alike], rows["offset"][0, alike] = 0, rows["alpha"][0, alike]
             rows["near_person"][:, alike] = rows["behind"][:, alike]
             rows["next_person"][:, alike] = rows["next_room"][:, alike]
             for name in ("picture", "before"):
-                rows[name][:, flat] = rows["behind"][:, flat] + GRAIN * torch.randn(3, int(flat.sum()))
+                rows[name][:, alike] = rows["behind"][:, alike] + GRAIN * torch.randn(3, int(alike.sum()))
         contrast = rows["near_person"] - rows["behind"]
         weight = UNSEEN + torch.sqrt(dot(contrast, contrast))[0] / CONTRAST
         return cls(features(rows), truth[0], rows["matte"][0] / 255 - before[0], keep, weight)

@@ -19,7 +19,7 @@ from nbst_live.models import ModelRecord
 CLEAN = 0.05
 """Regularisation of F: the weight, beside alpha squared, of the mean of the person nearby; less where alpha is high."""
 ROWS = {
-    "picture": 3, "slope": 1, "offset": 1, "keep": 1, "alpha": 1, "x": 1, "y": 1,
+    "picture": 3, "slope": 1, "offset": 1, "keep": 1, "alpha": 1, "least": 1, "most": 1, "x": 1, "y": 1,
     "near_person": 3, "alpha_3": 1, "behind": 3, "alpha_7": 1, "next_person": 3, "alpha_15": 1,
     "next_room": 3, "unsteady": 1, "known": 1, "before": 3, "matte": 1,
 }  # fmt: skip
@@ -29,17 +29,17 @@ Plane = npt.NDArray[np.float32]
 
 
 class Samples(NamedTuple):
-    """What is known of N pixels, (3, N) or (4, N), `movement` (2, N) and `known` (1, N), float32.
+    """What is known of N pixels, (3, N), (4, N) or, `known`, (1, N) float32.
 
-    `picture` is the frame's colour there. `fit`, `movement`, `near_person`, `next_person` and `next_room` are the
-    trimap's planes there, a mean of alpha in [0, 1], and so is `behind`, but for its colours, which are the known
-    room's in this frame's light where there is one; `known`, in [0, 1], says how far. `before` is the colour, in this
-    frame's light, and the matte, in 0..255, that were there the frame before, moved along.
+    `picture` is the frame's colour there. `fit`, `bounds`, `near_person`, `next_person` and `next_room` are the
+    trimap's planes there, and so is `behind`, but for its colours, which are the known room's in this frame's light
+    where there is one; `known`, in [0, 1], says how far. `before` is the colour, in this frame's light, and the matte,
+    in 0..255, that were there the frame before, moved along.
     """
 
     picture: Plane
     fit: Plane
-    movement: Plane
+    bounds: Plane
     near_person: Plane
     behind: Plane
     next_person: Plane

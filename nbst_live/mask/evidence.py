@@ -57,18 +57,18 @@ class Evidence:
     def of(self, pixels: Pixels) -> Samples:
         """What is known of these pixels of the frame."""
         trimap = self.trimap
-        fit, movement = pixels.sample(trimap.fit), pixels.sample(trimap.movement)
+        fit, bounds = pixels.sample(trimap.fit), pixels.sample(trimap.bounds)
         behind = _means(trimap.near_room, pixels)
         return Samples(
             picture=pixels.pick(self.frame)[:3],
             fit=fit,
-            movement=movement,
+            bounds=bounds,
             near_person=_means(trimap.near_person, pixels),
             behind=behind,
             next_person=_means(trimap.next_person, pixels),
             next_room=_means(trimap.next_room, pixels),
             known=self._put_room(behind, pixels)[None],
-            before=self._before(fit, pixels, movement),
+            before=self._before(fit, pixels, bounds[2:]),
         )
 
     def _put_room(self, behind: Plane, pixels: Pixels) -> Plane:

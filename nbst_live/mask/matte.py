@@ -17,7 +17,7 @@ from nbst_live.mask.pixels import Framed, Pixels, Plane, Subdivision
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
 
-LEAST = 12
+LEAST = 9
 """Levels that are no more than 0, or no less than 255: no veil of the room, no ghost of the backdrop in the person."""
 
 

@@ -64,7 +64,7 @@ class Trimaps:
         return Trimap(
             small, person, room, cv2.compare(alpha, DOUBT, cv2.CMP_LT),
             fit=together(slope, offset, keep[window], here),
-            movement=flow,
+            bounds=together(*_bounds(inside, outside), flow[window]),
             near_person=together(local_means(colours, inside), _level(near)),
             near_room=together(local_means(colours, outside), _level(farther)),
             next_person=together(next_person, _level(far)),
@@ -80,6 +80,14 @@ class Trimaps:
             # What was edge, or person or room, the frame before may come along.
             edge |= _open(*self._before) | (person ^ self._before[0])
         return self._steady.update(alpha, grey, around(edge))
+
+
+def _bounds(person: Matte, room: Matte) -> list[Plane]:
+    """Least and most alpha at the network's size: they lead over to what is sure without a step, in half of REACH's
+    width.
+    """
+    inside, outside = (cv2.blur(side, REACH.shape).astype(np.float32) * np.float32(2 / 255) for side in (person, room))
+    return [np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)]
 
 
 def _sure(alpha: Alpha) -> tuple[Matte, Matte]:
