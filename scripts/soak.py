@@ -24,6 +24,7 @@ import psutil
 from matplotlib.figure import Figure
 
 from nbst_live import app, pipeline
+from nbst_live.capture.decoding import JpegDecoder
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError
@@ -67,8 +68,8 @@ class LoopedCamera(Closable):
 
     def __init__(self, size: tuple[int, int], fps: float) -> None:
         clip = SyntheticClip(*size, CLIP_FRAMES, fps=fps)
-        jpegs = [cv2.imencode(".jpg", clip.frame(index))[1] for index in range(CLIP_FRAMES)]
-        self._jpegs = [*jpegs, *jpegs[-2:0:-1]]
+        jpegs = [cv2.imencode(".jpg", clip.frame(index))[1].tobytes() for index in range(CLIP_FRAMES)]
+        self._jpegs, self._decoder = [*jpegs, *jpegs[-2:0:-1]], JpegDecoder()
         self.info = SourceInfo("looped clip", *size, fps, live=True, began=time.monotonic())
         self.dropped = 0
         self._index = -1
@@ -80,10 +81,10 @@ class LoopedCamera(Closable):
         self._index = index
         time.sleep(max(0.0, self.info.began + index / self.info.fps - now))
         taken = time.monotonic()
-        picture = cv2.imdecode(self._jpegs[index % len(self._jpegs)], cv2.IMREAD_COLOR)
+        picture = self._decoder.decode(self._jpegs[index % len(self._jpegs)])
         if picture is None:
             raise SourceError("a picture of the clip cannot be decoded; expected JPEG")
-        return Frame(np.asarray(picture, np.uint8), index, taken - self.info.began, taken)
+        return Frame(picture, index, taken - self.info.began, taken)
 
     def close(self) -> None:
         """Holds nothing."""

@@ -8,6 +8,7 @@ import time
 import cv2
 
 from nbst_live.capture import devices
+from nbst_live.capture.decoding import JpegDecoder
 from nbst_live.capture.hold import Hold
 from nbst_live.capture.opencv import READ_WAIT, Orientation, fourcc_name, open_capture
 from nbst_live.closing import Closable
@@ -60,6 +61,7 @@ class CameraSource(Closable):
         self._orientation = Orientation(mirror, rotate)
         self._size, self._fps, self._lock = size, fps, lock
         self.dropped = 0
+        self._decoder = JpegDecoder()
         self._index = -1
         self._closed = False
         self._newest: Frame | None = None
@@ -205,7 +207,7 @@ class CameraSource(Closable):
         except cv2.error:  # a JPEG whose head is broken
             return None
         if ok and picture is not None and picture.ndim == 2 and picture.shape[0] == 1:
-            picture = cv2.imdecode(picture.reshape(-1), cv2.IMREAD_COLOR)
+            return self._decoder.decode(picture.tobytes())
         return picture if ok and picture is not None and picture.ndim == 3 else None
 
     def _fitted(self, picture: Picture) -> Picture:
