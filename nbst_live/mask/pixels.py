@@ -135,8 +135,9 @@ class Subdivision:
 
 def _planar(pixels: npt.NDArray[np.generic]) -> Plane:
     """A list of pixels (N, c) as planes (c, N) float32; NumPy's own transposing takes twice the time."""
+    count, channels = pixels.shape
     values = pixels.astype(np.float32, copy=False)
-    return values.reshape(1, -1) if values.shape[1] == 1 else np.asarray(cv2.transpose(values))
+    return np.asarray(cv2.transpose(values), np.float32) if count and channels > 1 else values.reshape(channels, count)
 
 
 def _rows(values: npt.NDArray[np.generic]) -> Plane:
