@@ -90,7 +90,7 @@ class FakeCapture:
         self._camera, self._number = camera, camera.openings
         self._due = clock.monotonic() + camera.delay
 
-    def read(self) -> tuple[bool, Picture | None]:
+    def read(self, into: Picture | None = None) -> tuple[bool, Picture | None]:
         camera = self._camera
         if camera.way == "gone":
             return False, None
@@ -99,7 +99,12 @@ class FakeCapture:
             return False, None
         clock.sleep(max(0.0, self._due - clock.monotonic()))
         self._due = max(self._due, clock.monotonic() - 1 / camera.fps) + 1 / camera.fps
-        return (False, None) if camera.way == "broken" else (True, camera.picture.copy())
+        if camera.way == "broken":
+            return False, None
+        if into is None or into.shape != camera.picture.shape:
+            return True, camera.picture.copy()
+        np.copyto(into, camera.picture)
+        return True, into
 
     def get(self, control: int) -> float:
         height, width = self._camera.picture.shape[:2]

@@ -24,7 +24,8 @@ import psutil
 from matplotlib.figure import Figure
 
 from nbst_live import app, pipeline
-from nbst_live.capture.decoding import JpegDecoder
+from nbst_live.capture.decoding import decode_jpeg
+from nbst_live.capture.pool import PicturePool
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError
@@ -69,7 +70,7 @@ class LoopedCamera(Closable):
     def __init__(self, size: tuple[int, int], fps: float) -> None:
         clip = SyntheticClip(*size, CLIP_FRAMES, fps=fps)
         jpegs = [cv2.imencode(".jpg", clip.frame(index))[1].tobytes() for index in range(CLIP_FRAMES)]
-        self._jpegs, self._decoder = [*jpegs, *jpegs[-2:0:-1]], JpegDecoder()
+        self._jpegs, self._pool = [*jpegs, *jpegs[-2:0:-1]], PicturePool()
         self.info = SourceInfo("looped clip", *size, fps, live=True, began=time.monotonic())
         self.dropped = 0
         self._index = -1
@@ -81,7 +82,7 @@ class LoopedCamera(Closable):
         self._index = index
         time.sleep(max(0.0, self.info.began + index / self.info.fps - now))
         taken = time.monotonic()
-        picture = self._decoder.decode(self._jpegs[index % len(self._jpegs)])
+        picture = decode_jpeg(self._jpegs[index % len(self._jpegs)], self._pool)
         if picture is None:
             raise SourceError("a picture of the clip cannot be decoded; expected JPEG")
         return Frame(picture, index, taken - self.info.began, taken)

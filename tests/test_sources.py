@@ -22,6 +22,7 @@ from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource, FrameClock
 from nbst_live.capture.jpegs import JpegSource
 from nbst_live.capture.opencv import Orientation
+from nbst_live.capture.pool import PicturePool
 from nbst_live.errors import SettingError, SourceEnded, SourceError, SourceStalled
 from nbst_live.fakes import FakeCamera, FakeSource
 from nbst_live.stages import Frame, Picture, Source
@@ -268,7 +269,7 @@ class TestClip:
         decoded = itertools.count()
         reached = threading.Event()
 
-        def counting(_: Orientation, picture: Picture) -> Picture:
+        def counting(_: Orientation, picture: Picture, _pool: PicturePool) -> Picture:
             if next(decoded) == clip.QUEUE_LIMIT:
                 reached.set()
             return picture
@@ -281,7 +282,7 @@ class TestClip:
     def test_a_failure_while_decoding_reaches_the_reader(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pictures = itertools.count()
 
-        def failing(_: Orientation, picture: Picture) -> Picture:
+        def failing(_: Orientation, picture: Picture, _pool: PicturePool) -> Picture:
             if next(pictures) == 3:
                 raise cv2.error("torn picture")
             return picture
@@ -293,12 +294,21 @@ class TestClip:
                 source.read()
         assert not isinstance(caught.value, SourceStalled)
 
+    @pytest.mark.parametrize("mirror", [True, False])
+    def test_pictures_that_are_held_stay_as_they_are(self, tmp_path: Path, mirror: bool) -> None:
+        path = make_clip(tmp_path / "a.mp4")
+        with ClipSource(path, mirror=mirror) as source:
+            held = [source.read().picture for _ in EVEN]
+        with ClipSource(path, mirror=mirror) as source:
+            for picture in held:
+                np.testing.assert_array_equal(source.read().picture, picture)
+
     def test_a_slow_clip_stalls(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(clip, "READ_WAIT", 0.01)
         go_on = threading.Event()
         pictures = itertools.count()
 
-        def slow(_: Orientation, picture: Picture) -> Picture:
+        def slow(_: Orientation, picture: Picture, _pool: PicturePool) -> Picture:
             if next(pictures) == 1:
                 go_on.wait(5)
             return picture
@@ -539,7 +549,7 @@ class TestLocalCamera:
                 fake.way = "good"
 
 
-def broken(_: Orientation, __: Picture) -> Picture:
+def broken(_: Orientation, __: Picture, ___: PicturePool) -> Picture:
     raise cv2.error("broken lens")
 
 

@@ -8,9 +8,10 @@ import time
 import cv2
 
 from nbst_live.capture import devices
-from nbst_live.capture.decoding import JpegDecoder
+from nbst_live.capture.decoding import decode_jpeg
 from nbst_live.capture.hold import Hold
 from nbst_live.capture.opencv import READ_WAIT, Orientation, fourcc_name, open_capture
+from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError, SourceStalled
 from nbst_live.pictures import cover
@@ -61,7 +62,8 @@ class CameraSource(Closable):
         self._orientation = Orientation(mirror, rotate)
         self._size, self._fps, self._lock = size, fps, lock
         self.dropped = 0
-        self._decoder = JpegDecoder()
+        self._pool = PicturePool()
+        self._shape: tuple[int, int] | None = None
         self._index = -1
         self._closed = False
         self._newest: Frame | None = None
@@ -117,7 +119,7 @@ class CameraSource(Closable):
         while time.monotonic() < deadline:
             picture = self._picture_of(capture)
             if picture is not None:
-                return capture, self._orientation.apply(picture)
+                return capture, self._orientation.apply(picture, self._pool)
             time.sleep(0.01)
         capture.release()
         raise SourceError(
@@ -186,7 +188,7 @@ class CameraSource(Closable):
                 self._good = time.monotonic()
                 self._found()
                 self._heed_hold(picture)
-                self._publish(self._fitted(self._orientation.apply(picture)), self._good)
+                self._publish(self._fitted(self._orientation.apply(picture, self._pool)), self._good)
                 return True
             failures += 1
             if self._is_gone(failures):
@@ -203,12 +205,15 @@ class CameraSource(Closable):
     def _picture_of(self, capture: cv2.VideoCapture) -> Picture | None:
         """The camera's next picture; None when it gave none, or a broken one."""
         try:
-            ok, picture = capture.read()
+            ok, picture = capture.read(None if self._shape is None else self._pool.take(*self._shape))
         except cv2.error:  # a JPEG whose head is broken
             return None
         if ok and picture is not None and picture.ndim == 2 and picture.shape[0] == 1:
-            return self._decoder.decode(picture.tobytes())
-        return picture if ok and picture is not None and picture.ndim == 3 else None
+            return decode_jpeg(picture.tobytes(), self._pool)
+        if not ok or picture is None or picture.ndim != 3:
+            return None
+        self._shape = picture.shape[:2]
+        return picture
 
     def _fitted(self, picture: Picture) -> Picture:
         if picture.shape[:2] == (self.info.height, self.info.width):

@@ -5,8 +5,9 @@ import threading
 import time
 from collections.abc import Sequence
 
-from nbst_live.capture.decoding import JpegDecoder
+from nbst_live.capture.decoding import decode_jpeg
 from nbst_live.capture.opencv import READ_WAIT
+from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError, SourceStalled
 from nbst_live.stages import Frame, SourceInfo
@@ -21,7 +22,7 @@ class JpegSource(Closable):
     """
 
     def __init__(self, jpegs: Sequence[bytes], fps: float, *, live: bool = False) -> None:
-        self._jpegs, self._decoder = [*jpegs, *jpegs[-2:0:-1]], JpegDecoder()
+        self._jpegs, self._pool = [*jpegs, *jpegs[-2:0:-1]], PicturePool()
         height, width = self._decoded(0, fps).picture.shape[:2]
         detail, self._began = f"MJPG {width}x{height}", time.monotonic()
         self.info = SourceInfo("pictures in memory", width, height, fps, live, detail=detail, began=self._began)
@@ -70,7 +71,7 @@ class JpegSource(Closable):
 
     def _decoded(self, index: int, fps: float) -> Frame:
         captured = time.monotonic()
-        picture = self._decoder.decode(self._jpegs[index % len(self._jpegs)])
+        picture = decode_jpeg(self._jpegs[index % len(self._jpegs)], self._pool)
         if picture is None:
             raise SourceError(f"picture {index % len(self._jpegs)} in memory cannot be decoded; expected JPEG")
         return Frame(picture, index, index / fps, captured)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 
+from nbst_live.capture.pool import PicturePool
 from nbst_live.errors import SettingError
 from nbst_live.stages import Picture
 
@@ -30,11 +31,12 @@ class Orientation:
         if self.rotate not in (0, *_CLOCKWISE):
             raise SettingError(f"rotate is {self.rotate!r}, expected 0, 90, 180 or 270 degrees clockwise")
 
-    def apply(self, picture: Picture) -> Picture:
-        """The picture turned; the very same array where there is nothing to do."""
+    def apply(self, picture: Picture, pool: PicturePool) -> Picture:
+        """The picture turned, in memory of the pool; the very same array where there is nothing to do."""
         if self.rotate:
-            picture = cv2.rotate(picture, _CLOCKWISE[self.rotate])
-        return cv2.flip(picture, 1) if self.mirror else picture
+            height, width = picture.shape[:2] if self.rotate == 180 else picture.shape[1::-1]
+            picture = cv2.rotate(picture, _CLOCKWISE[self.rotate], dst=pool.take(height, width))
+        return cv2.flip(picture, 1, dst=pool.take(*picture.shape[:2])) if self.mirror else picture
 
 
 def open_capture(target: str | int, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture | None:

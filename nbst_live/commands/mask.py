@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nbst_live import app
 from nbst_live.capture.opencv import Orientation
+from nbst_live.capture.pool import PicturePool
 from nbst_live.commands.progress import Interruption, bar
 from nbst_live.errors import InputError, PictureError, SourceEnded, SourceStalled
 from nbst_live.logs import start_log
@@ -47,7 +48,7 @@ def _mask_photo(source: Path, output: Path, settings: Settings) -> None:
         photo = read_picture(source)
     except PictureError as error:
         raise PictureError(f"{error}; of a clip the mask is a video: -o OUT.mkv") from error
-    photo = Orientation(settings.mirror, settings.rotate).apply(photo)
+    photo = Orientation(settings.mirror, settings.rotate).apply(photo, PicturePool())
     with app.open_still_masker(settings, (photo.shape[1], photo.shape[0])) as masker:
         alpha = People(settings.people).keep(masker.mask(photo))
         write_picture(output, app.open_refiner(settings, over_time=False).refine(alpha, photo).matte)
