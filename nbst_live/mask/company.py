@@ -68,7 +68,7 @@ class Company:
         whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[sure > 0]))
         most = theirs >= HALF * whole
         most[0] = False
-        found = np.where(most[labels], np.uint8(255), sure)
+        found = np.where(most.take(labels), np.uint8(255), sure)
         if moved is not None or self._age >= PATIENCE:
             # What touches an arm is not to become an arm, and then what touches that.
             self._begin(grey, people, sure)

@@ -122,8 +122,16 @@ class Rooms:
 
 def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:
     """How many times as light a picture is as another, where `where` is not 0; within LIGHT."""
-    means = (np.array(cv2.mean(side, where)[:3], np.float32) + 1 for side in (now, then))
-    return np.clip(next(means) / next(means), *LIGHT)
+    one, other = (_mean(side, where) + 1 for side in (now, then))
+    return np.clip(one / other, *LIGHT)
+
+
+def _mean(picture: Picture, where: Matte | None) -> Gains:
+    """Of BGR; 0 where there is nothing. OpenCV's own, where there is a mask, takes four times as long."""
+    if where is None:
+        return np.array(cv2.mean(picture)[:3], np.float32)
+    total = cv2.sumElems(cv2.copyTo(picture, where))[:3]
+    return np.array(total, np.float32) / max(1, cv2.countNonZero(where))
 
 
 def _belief(now: Picture, room: Framed, light: Gains, both: Matte) -> Plane:

@@ -87,7 +87,7 @@ def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: SmallRoom) -> Alph
     doubtful[0] = False
     if not doubtful.any():
         return found
-    given = cv2.bitwise_and(cv2.dilate(doubtful[labels].astype(np.uint8), RIM), sure)
+    given = cv2.bitwise_and(cv2.dilate(doubtful.take(labels).astype(np.uint8), RIM), sure)
     return np.where(given > 0, alpha, found)
 
 
@@ -115,7 +115,7 @@ def _without_ghosts(found: Alpha, alpha: Alpha) -> Alpha:
     held = np.zeros(count, np.uint8)
     held[labels[alpha >= SOMEBODY]] = 255
     held[0] = 0
-    kept = somebody if held[1:].all() else held[labels]
+    kept = somebody if held[1:].all() else held.take(labels)
     return cv2.copyTo(found, kept, cv2.min(found, alpha))
 
 

@@ -52,7 +52,7 @@ def _without_faint(alpha: Alpha) -> Alpha:
     count, labels = cv2.connectedComponents((alpha > FAINT).view(np.uint8), ltype=cv2.CV_16U)
     held = np.bincount(labels[alpha >= SURE], minlength=count) > 0
     held[0] = True
-    return alpha if held.all() else np.where(held[labels], alpha, np.float32(0))
+    return alpha if held.all() else np.where(held.take(labels), alpha, np.float32(0))
 
 
 def _islands(regions: list[Outline], shape: tuple[int, ...]) -> list[Outline]:
