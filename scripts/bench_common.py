@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -63,11 +64,14 @@ def common_rate(peer: Path, width: int, height: int) -> float:
     jpegs = [cv2.imencode(".jpg", scene.frame(index), quality)[1].tobytes() for index in range(CLIP_FRAMES)]
     chain = CommonChain(peer, cover(open_style("swirl").picture, width, height))
     planes = planes_for(width, height)
-    with JpegSource(jpegs, 30.0) as source:
+    with ThreadPoolExecutor(1) as ahead, JpegSource(jpegs, 30.0) as source:
+        coming = ahead.submit(source.read)
         for index in range(WARM_UP + FRAMES):
             if index == WARM_UP:
                 began = time.monotonic()
-            to_i420(chain.step(source.read().picture), planes)
+            frame, coming = coming.result(), ahead.submit(source.read)
+            to_i420(chain.step(frame.picture), planes)
+        coming.result()
     return FRAMES / (time.monotonic() - began)
 
 
