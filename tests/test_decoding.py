@@ -51,6 +51,13 @@ def test_what_is_broken_is_no_picture(part):
     assert decoded(bytes(500) + b"\xff\xd9") is None
 
 
+def test_a_size_that_a_broken_head_tells_is_not_believed():
+    jpeg = bytearray(jpeg_of(NOISE))
+    size = jpeg.find(b"\xff\xc0") + 5
+    jpeg[size : size + 4] = (65500).to_bytes(2, "big") * 2
+    assert decoded(bytes(jpeg)) is None
+
+
 def test_it_is_held_as_long_as_anybody_looks_at_it():
     pool = PicturePool()
     held = [decode_jpeg(jpeg_of(np.full_like(NOISE, 10 * k)), pool)[k : k + 3] for k in range(20)]

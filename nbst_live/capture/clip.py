@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from nbst_live.capture.opencv import READ_WAIT, Orientation, fourcc_name, open_capture
+from nbst_live.capture.opencv import MAX_PIXELS, READ_WAIT, Orientation, fourcc_name, open_capture
 from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceEnded, SourceError, SourceStalled
@@ -26,9 +26,6 @@ MIN_STEP = 0.001
 
 MIN_SIDE = 16
 """Pixels that a side has at least: in less there is neither a person nor anything to paint."""
-
-MAX_PIXELS = 8192 * 4320
-"""Of a picture: 8K. Every frame of the queue and of the way would be as large."""
 
 MAX_FPS = 1000.0
 """A higher rate is a container's time base mistaken for one."""

@@ -2,6 +2,7 @@
 
 import simplejpeg
 
+from nbst_live.capture.opencv import MAX_PIXELS
 from nbst_live.capture.pool import PicturePool
 from nbst_live.stages import Picture
 
@@ -10,7 +11,7 @@ END = b"\xff\xd9"
 
 
 def decode_jpeg(jpeg: bytes, pool: PicturePool) -> Picture | None:
-    """The picture (H, W, 3) uint8 BGR; None where it is broken off, or none at all.
+    """The picture (H, W, 3) uint8 BGR; None where it is broken off, larger than MAX_PIXELS, or none at all.
 
     What some webcams do wrong in every picture, a few bytes too many between two parts, is let pass.
     """
@@ -18,6 +19,8 @@ def decode_jpeg(jpeg: bytes, pool: PicturePool) -> Picture | None:
         return None
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
+        if height * width > MAX_PIXELS:
+            return None
         return simplejpeg.decode_jpeg(jpeg, "BGR", buffer=pool.take(height, width), strict=False)
     except ValueError:
         return None

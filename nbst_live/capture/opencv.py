@@ -13,6 +13,9 @@ from nbst_live.stages import Picture
 READ_WAIT = 0.5
 """Seconds that `read()` of a source waits for a frame before it raises SourceStalled."""
 
+MAX_PIXELS = 8192 * 4320
+"""Of a picture: 8K. Every frame of the queue and of the way would be as large."""
+
 _SILENT = 0
 _CLOCKWISE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
