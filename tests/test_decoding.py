@@ -45,10 +45,35 @@ def test_what_webcams_do_wrong_is_let_pass(capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_so_is_what_they_do_wrong_in_the_head():
+    jpeg = jpeg_of(NOISE)
+    whole = decoded(jpeg)
+    tables, version = jpeg.index(b"\xff\xdb"), jpeg.index(b"JFIF\0") + 5
+    for odd in (jpeg[:tables] + b"\0" + jpeg[tables:], jpeg[:version] + b"\3" + jpeg[version + 1 :]):
+        np.testing.assert_array_equal(decoded(odd), whole)
+
+
+def test_samplings_that_have_no_name_are_opencvs_to_decode():
+    jpeg = bytearray(jpeg_of(NOISE))
+    luma = jpeg.index(b"\xff\xc0") + 11
+    for factors in (0x14, 0x42):
+        jpeg[luma] = factors
+        opencv = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        np.testing.assert_array_equal(decoded(bytes(jpeg)), opencv)
+
+
 @pytest.mark.parametrize("part", [slice(0), slice(2), slice(20, None), slice(-50), slice(900)])
 def test_what_is_broken_is_no_picture(part):
     assert decoded(jpeg_of(NOISE)[part]) is None
     assert decoded(bytes(500) + b"\xff\xd9") is None
+
+
+def test_a_thumbnail_in_its_head_does_not_make_a_cut_off_picture_whole():
+    jpeg, thumbnail = jpeg_of(NOISE), jpeg_of(NOISE[:8, :8])
+    whole = jpeg[:2] + b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail + jpeg[2:]
+    np.testing.assert_array_equal(decoded(whole), decoded(jpeg))
+    for end in (-50, -len(jpeg) + 100):
+        assert decoded(whole[:end]) is None
 
 
 def test_a_size_that_a_broken_head_tells_is_not_believed():

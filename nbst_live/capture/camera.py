@@ -14,6 +14,7 @@ from nbst_live.capture.opencv import READ_WAIT, Orientation, fourcc_name, open_c
 from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError, SourceStalled
+from nbst_live.logs import first_line
 from nbst_live.pictures import cover
 from nbst_live.stages import Frame, Picture, SourceInfo
 from nbst_live.threads import Worker
@@ -90,7 +91,7 @@ class CameraSource(Closable):
         if frame is not None:
             return frame
         if self._worker.error is not None:
-            raise SourceError(f"camera {self._name} failed: {self._worker.error}") from self._worker.error
+            raise SourceError(f"camera {self._name} failed: {first_line(self._worker.error)}") from self._worker.error
         raise SourceStalled(f"camera {self._name} gave no picture for {READ_WAIT} s; is it plugged in? Read again")
 
     def close(self) -> None:

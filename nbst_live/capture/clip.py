@@ -12,6 +12,7 @@ from nbst_live.capture.opencv import MAX_PIXELS, READ_WAIT, Orientation, fourcc_
 from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceEnded, SourceError, SourceStalled
+from nbst_live.logs import first_line
 from nbst_live.stages import Frame, Picture, SourceInfo
 from nbst_live.threads import Worker
 
@@ -127,7 +128,9 @@ class ClipSource(Closable):
             return item
         self._over = True
         if self._worker.error is not None:
-            raise SourceError(f"{self._path}: decoding failed: {self._worker.error}") from self._worker.error
+            raise SourceError(
+                f"{self._path}: decoding failed: {first_line(self._worker.error)}"
+            ) from self._worker.error
         return self._take()
 
     def _wait_until_due(self, seconds: float) -> None:

@@ -10,6 +10,7 @@ from nbst_live.capture.opencv import READ_WAIT
 from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError, SourceStalled
+from nbst_live.logs import first_line
 from nbst_live.stages import Frame, SourceInfo
 from nbst_live.threads import Worker
 
@@ -42,7 +43,9 @@ class JpegSource(Closable):
             return self._newest.get(timeout=READ_WAIT)
         except queue.Empty:
             if self._worker.error is not None:
-                raise SourceError(str(self._worker.error)) from self._worker.error
+                raise SourceError(
+                    f"the pictures in memory ended: {first_line(self._worker.error)}"
+                ) from self._worker.error
             raise SourceStalled(f"no picture decoded for {READ_WAIT} s; read again") from None
 
     def close(self) -> None:

@@ -26,7 +26,8 @@ class PicturePool:
         self._memory = [(memory, shown) for memory, shown in self._memory if len(memory) == size]
         place = next((k for k, (_, shown) in enumerate(self._memory) if shown() is None), len(self._memory))
         memory = self._memory[place][0] if place < len(self._memory) else bytearray(size)
-        # Every view of the picture holds the picture itself, so it is gone only when nobody has any of it.
+        # Every view of the picture holds the picture itself, so it is gone only when nobody has any of it. Were the
+        # memory an array, views would hold that instead.
         picture = np.ndarray((height, width, 3), np.uint8, memory)
         self._memory[place : place + 1] = [(memory, weakref.ref(picture))]
         del self._memory[KEPT:]
