@@ -65,7 +65,7 @@ def living(watch: Watch, masker: FakeMasker | None = None, **settings: object) -
     with (
         patch.object(camera_module, "open_capture", fake.open),
         patch.object(devices, "is_there", lambda _: fake.way != "gone"),
-        patch.object(app, "open_live_masker", lambda *_: masker or FakeMasker(lambda _: alpha)),
+        patch.object(app, "open_live_masker", lambda *_: masker or FakeMasker(lambda _: alpha, size=(WIDTH, HEIGHT))),
         app.open_live(Settings(**asked), extra_sinks=(watch,)) as live,  # type: ignore[arg-type]
     ):
         run = threading.Thread(

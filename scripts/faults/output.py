@@ -16,7 +16,7 @@ import pyvirtualcam
 from faults import Outcome, Place, check, fault
 from faults.living import Watch, clock, living
 from faults.program import wait_until
-from faults.witness import CLIP, FPS
+from faults.witness import CLIP, FPS, HEIGHT, WIDTH
 from nbst_live import app
 from nbst_live.capture import rest
 from nbst_live.errors import SinkError
@@ -73,7 +73,7 @@ def mask_stalls(_: Place) -> Outcome:
         time.sleep(0.5 if watch.taken > 40 and watch.taken % 10 == 0 else 0.0)
         return alpha
 
-    with device() as one, living(watch, FakeMasker(late), no_virtual_camera=False):
+    with device() as one, living(watch, FakeMasker(late, size=(WIDTH, HEIGHT)), no_virtual_camera=False):
         return _rate(one, watch)
 
 
