@@ -10,7 +10,7 @@ import cv2
 from nbst_live.capture import devices
 from nbst_live.capture.decoding import decode_jpeg
 from nbst_live.capture.hold import Hold
-from nbst_live.capture.opencv import READ_WAIT, Orientation, fourcc_name, open_capture
+from nbst_live.capture.opencv import READ_WAIT, Orientation, Reader, fourcc_name, open_capture
 from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError, SourceStalled
@@ -64,7 +64,7 @@ class CameraSource(Closable):
         self._size, self._fps, self._lock = size, fps, lock
         self.dropped = 0
         self._pool = PicturePool()
-        self._shape: tuple[int, int] | None = None
+        self._reader = Reader(self._pool)
         self._index = -1
         self._closed = False
         self._newest: Frame | None = None
@@ -206,15 +206,12 @@ class CameraSource(Closable):
     def _picture_of(self, capture: cv2.VideoCapture) -> Picture | None:
         """The camera's next picture; None when it gave none, or a broken one."""
         try:
-            ok, picture = capture.read(None if self._shape is None else self._pool.take(*self._shape))
+            picture = self._reader.read(capture)
         except cv2.error:  # a JPEG whose head is broken
             return None
-        if ok and picture is not None and picture.ndim == 2 and picture.shape[0] == 1:
+        if picture is not None and picture.ndim == 2 and picture.shape[0] == 1:
             return decode_jpeg(picture.tobytes(), self._pool)
-        if not ok or picture is None or picture.ndim != 3:
-            return None
-        self._shape = picture.shape[:2]
-        return picture
+        return picture if picture is not None and picture.ndim == 3 else None
 
     def _fitted(self, picture: Picture) -> Picture:
         if picture.shape[:2] == (self.info.height, self.info.width):

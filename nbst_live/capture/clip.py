@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from nbst_live.capture.opencv import MAX_PIXELS, READ_WAIT, Orientation, fourcc_name, open_capture
+from nbst_live.capture.opencv import MAX_PIXELS, READ_WAIT, Orientation, Reader, fourcc_name, open_capture
 from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceEnded, SourceError, SourceStalled
@@ -70,7 +70,7 @@ class ClipSource(Closable):
     def __init__(self, path: str | Path, mirror: bool = False, rotate: int = 0, realtime: bool = False) -> None:
         self._path = Path(path)
         self._orientation, self._pool = Orientation(mirror, rotate), PicturePool()
-        self._shape: tuple[int, int] | None = None
+        self._reader = Reader(self._pool)
         self._realtime = realtime
         self._capture = _open(self._path)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
@@ -150,10 +150,9 @@ class ClipSource(Closable):
             self._queue.put(None)
 
     def _decode(self) -> _Timed | None:
-        ok, picture = self._capture.read(None if self._shape is None else self._pool.take(*self._shape))
-        if not ok:
+        picture = self._reader.read(self._capture)
+        if picture is None:
             return None
-        self._shape = picture.shape[:2]
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         return self._orientation.apply(picture, self._pool), self._clock.time(stamp)
 

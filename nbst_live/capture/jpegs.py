@@ -11,7 +11,7 @@ from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceError, SourceStalled
 from nbst_live.logs import first_line
-from nbst_live.stages import Frame, SourceInfo
+from nbst_live.stages import Frame, Picture, SourceInfo
 from nbst_live.threads import Worker
 
 
@@ -24,7 +24,7 @@ class JpegSource(Closable):
 
     def __init__(self, jpegs: Sequence[bytes], fps: float, *, live: bool = False) -> None:
         self._jpegs, self._pool = [*jpegs, *jpegs[-2:0:-1]], PicturePool()
-        height, width = self._decoded(0, fps).picture.shape[:2]
+        height, width = self._decoded(0).shape[:2]
         detail, self._began = f"MJPG {width}x{height}", time.monotonic()
         self.info = SourceInfo("pictures in memory", width, height, fps, live, detail=detail, began=self._began)
         self.dropped = self._index = 0
@@ -68,13 +68,13 @@ class JpegSource(Closable):
             pass
 
     def _next(self) -> Frame:
-        frame = self._decoded(self._index, self.info.fps)
+        captured, index = time.monotonic(), self._index
+        picture = self._decoded(index)
         self._index += 1
-        return frame
+        return Frame(picture, index, index / self.info.fps, captured)
 
-    def _decoded(self, index: int, fps: float) -> Frame:
-        captured = time.monotonic()
+    def _decoded(self, index: int) -> Picture:
         picture = decode_jpeg(self._jpegs[index % len(self._jpegs)], self._pool)
         if picture is None:
             raise SourceError(f"picture {index % len(self._jpegs)} in memory cannot be decoded; expected JPEG")
-        return Frame(picture, index, index / fps, captured)
+        return picture

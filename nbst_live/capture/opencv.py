@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from nbst_live.capture.pool import PicturePool
 from nbst_live.errors import SettingError
@@ -40,6 +41,25 @@ class Orientation:
             height, width = picture.shape[:2] if self.rotate == 180 else picture.shape[1::-1]
             picture = cv2.rotate(picture, _CLOCKWISE[self.rotate], dst=pool.take(height, width))
         return cv2.flip(picture, 1, dst=pool.take(*picture.shape[:2])) if self.mirror else picture
+
+
+class Reader:
+    """Reads captures' pictures, one after another, into memory of a pool; for one thread at a time."""
+
+    def __init__(self, pool: PicturePool) -> None:
+        self._pool = pool
+        self._shape: tuple[int, int] | None = None
+
+    def read(self, capture: cv2.VideoCapture) -> Picture | None:
+        """The next picture (H, W, 3) uint8 BGR, or the bytes (1, N) of a JPEG where the capture gives those; None where
+        it gives nothing. Raises cv2.error on some that are broken.
+        """
+        # Only where the picture before had its shape OpenCV writes into what it is given.
+        ok, picture = capture.read(None if self._shape is None else self._pool.take(*self._shape))
+        if not ok or picture is None:
+            return None
+        self._shape = picture.shape[:2] if picture.ndim == 3 else None
+        return np.asarray(picture, np.uint8)
 
 
 def open_capture(target: str | int, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture | None:
