@@ -134,15 +134,18 @@ def test_a_solver_killed_beside_the_live_way_paints_on_with_smaller_means(worker
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits another process's memory, which only Linux can")
-def test_a_solver_without_memory_says_so_and_can_still_paint_what_fits(worker, style):
+@pytest.mark.parametrize(("size", "spare"), [(4096, 400), (512, 8)])
+def test_a_solver_without_memory_says_so_and_a_new_one_paints(worker, style, size, spare):
     paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None)
     solver = psutil.Process(worker.pid)
-    limit = solver.memory_info().vms + (400 << 20)
-    solver.rlimit(psutil.RLIMIT_AS, (limit, limit))
-    large = SolverSettings(steps=12, size=4096, threads=1, multiscale=False)
+    solver.rlimit(psutil.RLIMIT_AS, (solver.memory_info().vms + (spare << 20), psutil.RLIM_INFINITY))
+    large = SolverSettings(steps=12, size=size, threads=1, multiscale=False)
     worker.submit(ROOM, KNOWN, styles=style.paintings, settings=large)
     failed = until(worker, lambda message: isinstance(message, Failed))[-1]
     assert (failed.reason, failed.cause) == ("out of memory", Cause.MEMORY)
+    assert not worker.alive
+    assert worker.poll() == []
+    worker.start()
     assert painted(paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None), ROOM)
 
 

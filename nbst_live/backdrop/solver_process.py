@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 PUBLISH_SECONDS = 0.6
 """Least time between two pictures of one job: a change on screen takes about as long."""
 ENCODER = "style-encoder"
+SHORT_OF_MEMORY = "memory", "could not create a primitive"
+"""What torch's errors say where memory runs out; the latter is oneDNN's, which gets no pages for its code."""
 
 
 def serve(
@@ -183,7 +185,8 @@ def load_features(settings: SolverSettings) -> "tuple[Features, SolverSettings]"
 
 def _failure(job: Job, error: Exception) -> Failed:
     """What to say of an error: which kind it is, and its first line."""
-    if isinstance(error, MemoryError) or (not isinstance(error, NbstError) and "memory" in str(error)):
+    short = not isinstance(error, NbstError) and any(words in str(error) for words in SHORT_OF_MEMORY)
+    if isinstance(error, MemoryError) or short:
         return Failed(job.number, "out of memory", Cause.MEMORY)
     reason = first_line(error)
     if isinstance(error, SolverError):

@@ -95,7 +95,9 @@ class SolverWorker(Closable):
         return self._number
 
     def poll(self) -> list[Message]:
-        """What the solver said since the last call; Failed when its process has ended. One that hangs is killed."""
+        """What the solver said since the last call; Failed when its process has ended. One that hangs is killed, and so
+        is one that ran out of memory: torch may go on failing there however much there is again.
+        """
         if self._connection is None:
             return []
         messages: list[Message] = []
@@ -109,6 +111,9 @@ class SolverWorker(Closable):
         except (EOFError, OSError):
             self._disconnect()
             messages.append(Failed(self._number, self._ending(), Cause.ENDED))
+        if any(isinstance(message, Failed) and message.cause is Cause.MEMORY for message in messages):
+            self._process.kill()
+            self._disconnect()
         return [m for m in messages if m.number == self._number or self._forget(m)]
 
     def wait(self, seconds: float) -> None:

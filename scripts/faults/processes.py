@@ -17,48 +17,64 @@ from nbst_live.settings import Settings
 
 BACK_SECONDS = 2.0
 """What a live picture may take to be back."""
+BEGUN = 64 << 20
+"""Bytes: a sixth of what a first painting takes, and more than its threads do."""
 
 
 @fault("solver-killed", "`solver: killed, trying again`, then `solver: painted again`; the picture goes on")
 def solver_killed(place: Place) -> Outcome:
-    return _solver_hit(place, lambda solver: solver.kill(), "killed, trying again at")
+    return _solver_hit(place, _at_refresh, lambda solver: solver.kill(), "killed, trying again at")
 
 
 @fault("solver-stopped", "`solver: it no longer answered, trying again`, then `painted again`; the picture goes on")
 def solver_stopped(place: Place) -> Outcome:
-    return _solver_hit(place, lambda solver: solver.suspend(), "it no longer answered, trying again at")
+    return _solver_hit(place, _at_refresh, lambda solver: solver.suspend(), "it no longer answered, trying again at")
 
 
 @fault("solver-out-of-memory", "`solver: out of memory, trying again`, then `painted again`; the picture goes on")
 def solver_out_of_memory(place: Place) -> Outcome:
+    """At its first painting: later ones find room in what that has freed."""
+
+    def at_work(program: Program) -> psutil.Process:
+        solver = program.solver()
+        wait_until(lambda: any("torch_cpu" in part.path for part in solver.memory_maps()), "the solver to load torch")
+        # One more thread beats once torch is loaded; those after it compute, and end the process if they cannot begin.
+        loaded = solver.num_threads() + 1
+        wait_until(lambda: solver.num_threads() > loaded, "the solver to begin its first painting")
+        least = solver.memory_info().vms + BEGUN
+        wait_until(lambda: solver.memory_info().vms > least, "the solver at its first painting")
+        return solver
+
     def starve(solver: psutil.Process) -> None:
         vms = solver.memory_info().vms
         solver.rlimit(psutil.RLIMIT_AS, (vms, psutil.RLIM_INFINITY))
 
-    def feed(solver: psutil.Process) -> None:
-        solver.rlimit(psutil.RLIMIT_AS, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+    return _solver_hit(place, at_work, starve, "out of memory, trying again at")
 
-    return _solver_hit(place, starve, "out of memory, trying again at", feed)
+
+def _at_refresh(program: Program) -> psutil.Process:
+    """The solver, once it is at work on a refresh."""
+    program.wait_for("solver: painted in", 240)
+    solver = program.solver()
+    wait_until(lambda: solver.cpu_percent(0.1) > 5, "the solver at work on a refresh")
+    return solver
 
 
 def _solver_hit(
     place: Place,
+    find: Callable[[Program], psutil.Process],
     hit: Callable[[psutil.Process], None],
     says: str,
-    then: Callable[[psutil.Process], None] = lambda _: None,
 ) -> Outcome:
-    """Hits the solver at work on a refresh, and waits until a painting is finished again; `then` comes between."""
+    """Hits the solver at work, and waits until a painting is finished again."""
     recording, before = place.folder / "out.mkv", shared_memory()
     with NetworkCamera() as camera:
         arguments = ("--input", camera.url, "--record", recording, "--no-virtual-camera", "--refresh", "2")
         with Program(*arguments, *SMALL_PAINTING) as program:
-            program.wait_for("solver: painted in", 240)
-            solver = program.solver()
-            wait_until(lambda: solver.cpu_percent(0.1) > 5, "the solver at work on a refresh")
+            solver = find(program)
             told, hit_at = len(program.lines), time.monotonic()
             hit(solver)
             program.wait_for(says, after=told)
-            then(solver)
             back = program.wait_for("solver: painted again", 240, after=told)
             _end(program, signal.SIGTERM)
     check(shared_memory() <= before, "no shared memory left behind")

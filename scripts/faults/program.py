@@ -58,10 +58,9 @@ class Program(Closable):
         return status
 
     def solver(self) -> psutil.Process:
-        """The solver's process. Raises Missed where there is none."""
-        mine = [child for child in self.family() if child.is_running() and "spawn_main" in " ".join(child.cmdline())]
-        check(mine, "a solver's process")
-        return mine[0]
+        """The solver's process, once there is one. Raises Missed."""
+        wait_until(self._solvers, "a solver's process", 10)
+        return self._solvers()[0]
 
     def family(self) -> list[psutil.Process]:
         """Every process that it started, and those these started; kept for `left_behind`."""
@@ -77,6 +76,9 @@ class Program(Closable):
             self.process.kill()
         self.process.wait()
         self._reader.join()
+
+    def _solvers(self) -> list[psutil.Process]:
+        return [child for child in self.family() if child.is_running() and "spawn_main" in " ".join(child.cmdline())]
 
     def _read(self) -> None:
         assert self.process.stderr is not None
