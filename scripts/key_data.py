@@ -19,13 +19,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
-from key_net import clear, lit, squared, trust
 from mask_data import Painter, Sample, relit, streak, thing
 from mask_library import Figure, Image, Library, Matrix, Size, read_library
 
 from nbst_live import models
 from nbst_live.backdrop.plate import surely_room
+from nbst_live.mask.light import clear, gains, trust
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.stages import Alpha
 
@@ -62,17 +61,16 @@ class Scene:
         """PLANES, (h, w, CHANNELS): the plate in the picture's light, and `near`, 255 near an edge or an error. None
         where the plate would not be believed.
         """
-        picture, plate = (torch.from_numpy(side).permute(2, 0, 1)[None].float() for side in (self.picture, self.plate))
-        alpha, known = (torch.from_numpy(side)[None, None].float() / 255 for side in (self.alpha, self.known))
-        where = clear(alpha, known)
-        plate = lit(picture, plate, where)
-        if self.known.any() and float(trust(squared(picture - plate), where)) < 0.5:
+        alpha, framed = self.alpha.astype(np.float32) / np.float32(255), np.dstack([self.plate, self.known])
+        where = clear(alpha, self.known)
+        light = gains(self.picture, framed, where)
+        if self.known.any() and trust(self.picture, framed, light, where) < 0.5:
             return None
+        plate = np.minimum(self.plate * light, 255).astype(np.uint8)
         window = np.ones((BAND, BAND), np.uint8)
         most, least = (side(self.alpha, self.truth) for side in (cv2.max, cv2.min))
         near = cv2.compare(cv2.subtract(cv2.dilate(most, window), cv2.erode(least, window)), UNEVEN, cv2.CMP_GT)
-        known_plate = plate[0].permute(1, 2, 0).numpy().astype(np.uint8)
-        return np.dstack([self.picture, self.alpha, known_plate, self.known, self.truth, near])
+        return np.dstack([self.picture, self.alpha, plate, self.known, self.truth, near])
 
 
 class ScenePainter(Painter):
@@ -235,7 +233,6 @@ def pieces(planes: Image, chance: np.random.Generator) -> Crops:
 def draw(args: argparse.Namespace, seed: int, begin: int, end: int) -> None:
     """One process's part of the file."""
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)
     masker = OnnxMasker(models.find(args.mask_model), (1280, 720), threads=1)
     library = read_library(args.persons, args.scenes, args.rooms)
     painter, chance = ScenePainter(library, masker, seed), np.random.default_rng(seed)

@@ -9,56 +9,25 @@ what that missed.
 It is fenced in by rules that no training could promise:
 
 - a plate that differs from the picture also far from everybody is not believed: the camera was touched, or the light
-  has changed (DOUBT);
-- nobody is found far from where the mask network found somebody (REACH);
-- where nothing is known far from everybody, alpha stays what it was.
+  has changed; nor is it where nothing is known far from everybody (nbst_live/mask/light.py);
+- nobody is found far from where the mask network found somebody (REACH), so nothing else need be looked at.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nbst_live.mask.key import STRIDE
+from nbst_live.mask.key import REACH, STRIDE
 
 FEATURES = 10
 WIDTHS = 16, 32, 64
 """Channels at strides 2, 4 and 8."""
 CERTAIN = 0.003
 """Alpha nearer to 0 or 1 than this counts as that near: its logit stays finite."""
-NOBODY, SOMEBODY = 0.04, 0.15
-"""Alpha up to which there is nobody, and from which there is somebody."""
-REACH = 11
-"""Window, in blocks of STRIDE pixels, around somebody in which somebody may be found."""
-LIGHT = 0.5, 2.0
-"""Least and most that the light may have changed since the plate was gathered."""
-OTHER = 30.0
-"""Distance in grey levels from which a pixel is not the plate's."""
-DOUBT = 0.03, 0.1
-"""Share of such pixels among those that are clear of everybody: up to which the plate is wholly believed, and from
-which not at all."""
+SOMEBODY = 0.15
+"""Alpha from which there is somebody."""
 NEAR, FAR = 10.0, 30.0
 """Distances from the plate that the network is shown on a scale of their own, beside the differences themselves."""
-
-
-def clear(alpha: Tensor, known: Tensor) -> Tensor:
-    """1 where the plate is known and nobody is near, (N, 1, h, w) as both are, in [0, 1]."""
-    return known * (1 - _around(alpha, NOBODY, 3))
-
-
-def lit(picture: Tensor, plate: Tensor, where: Tensor) -> Tensor:
-    """The plate in the picture's light, both (N, 3, h, w) in 0..255, by their means `where` (N, 1, h, w) is 1."""
-    now, then = ((side * where).sum((2, 3), keepdim=True) for side in (picture, plate))
-    count = where.sum((2, 3), keepdim=True) + 1
-    return (plate * ((now + count) / (then + count)).clamp(*LIGHT)).clamp(0, 255)
-
-
-def trust(apart: Tensor, where: Tensor) -> Tensor:
-    """How far a plate is to be believed, (N, 1, 1, 1) in [0, 1], by its squared distance from the picture (N, 1, h, w);
-    not at all where nothing says.
-    """
-    count = where.sum((2, 3), keepdim=True)
-    share = ((apart > OTHER**2).float() * where).sum((2, 3), keepdim=True) / (count + 1)
-    return ((DOUBT[1] - share) / (DOUBT[1] - DOUBT[0])).clamp(0, 1) * count.clamp(0, 1)
 
 
 def squared(difference: Tensor) -> Tensor:
@@ -116,24 +85,23 @@ class DifferenceKey(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, picture: Tensor, alpha: Tensor, room: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, alpha: Tensor, room: Tensor, light: Tensor, trust: Tensor) -> Tensor:
         """`picture` (1, h, w, 3) uint8 BGR, `alpha` (1, h, w) float32, `room` (1, h, w, 4) uint8: the plate, BGR, and
-        255 where it is known. Alpha (1, h, w) float32 in [0, 1].
+        255 where it is known; `light` (3,), how many times as light the picture is, BGR; `trust` (1,) in [0, 1], how
+        far the plate is believed. Alpha (1, h, w) float32 in [0, 1].
         """
         picture, room = (side.permute(0, 3, 1, 2).float() for side in (picture, room))
-        alpha, plate, known = alpha.unsqueeze(1), room[:, :3], room[:, 3:] / 255
-        where = clear(alpha, known)
-        difference = picture - lit(picture, plate, where)
-        apart = squared(difference)
-        found = torch.sigmoid(self.net(features(picture, alpha, difference, apart, known)))
-        found = torch.minimum(found, torch.maximum(alpha, _around(alpha, SOMEBODY, REACH)))
-        return (alpha + trust(apart, where) * (found - alpha)).squeeze(1)
+        plate = (room[:, :3] * light[:, None, None]).clamp(0, 255)
+        alpha, difference, known = alpha.unsqueeze(1), picture - plate, room[:, 3:] / 255
+        found = torch.sigmoid(self.net(features(picture, alpha, difference, squared(difference), known)))
+        found = torch.minimum(found, torch.maximum(alpha, _reached(alpha)))
+        return (alpha + trust * (found - alpha)).squeeze(1)
 
 
-def _around(alpha: Tensor, least: float, window: int) -> Tensor:
-    """1 where alpha is more than `least` somewhere in a window of so many blocks of STRIDE pixels, else 0."""
-    blocks = functional.max_pool2d(functional.max_pool2d(alpha, STRIDE), window, 1, window // 2)
-    return functional.interpolate((blocks > least).float(), scale_factor=float(STRIDE), mode="nearest")
+def _reached(alpha: Tensor) -> Tensor:
+    """1 where somebody is within REACH blocks of STRIDE pixels, else 0."""
+    blocks = functional.max_pool2d(functional.max_pool2d(alpha, STRIDE), 2 * REACH + 1, 1, REACH)
+    return functional.interpolate((blocks > SOMEBODY).float(), scale_factor=float(STRIDE), mode="nearest")
 
 
 class _Residual(nn.Module):

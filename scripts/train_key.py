@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from nbst_live.mask.key import STRIDE
+from nbst_live.mask.key import INPUTS, STRIDE
 
 ELSEWHERE = 0.3
 """Weight of pixels that are near no edge and no error."""
@@ -135,8 +135,8 @@ def export(checkpoint: Path, path: Path) -> None:
     pictures = (torch.zeros(1, height, width, channels, dtype=torch.uint8) for channels in (3, 4))
     picture, room = pictures
     free = {1 + k: STRIDE * torch.export.Dim(name, min=2, max=256) for k, name in enumerate(("rows", "columns"))}
-    examples = picture, torch.zeros(1, height, width), room
-    write(DifferenceKey(net), examples, ("picture", "alpha", "room"), "found", (free, free, free), path)
+    examples = picture, torch.zeros(1, height, width), room, torch.ones(3), torch.ones(1)
+    write(DifferenceKey(net), examples, INPUTS, "found", (free, free, free, None, None), path)
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from nbst_live.errors import MaskError
+from nbst_live.mask import key as key_module
 from nbst_live.mask.key import DifferenceKey
+from nbst_live.mask.window import WHOLE
 from nbst_live.models import find
 from nbst_live.stages import Room
 
@@ -147,6 +149,27 @@ def test_one_room_serves_masks_of_several_sizes(key: DifferenceKey):
     np.testing.assert_array_equal(key.correct(DOUBTED, picture, room), first)
 
 
-def test_a_failure_is_a_mask_error(key: DifferenceKey):
+def test_a_failure_is_a_mask_error(key: DifferenceKey, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(key, "_session", object())
     with pytest.raises(MaskError, match="difference key failed"):
-        key.correct(BODY, ROOM[:80], known(ROOM))
+        key.correct(BODY, before(ROOM, BODY), known(ROOM))
+
+
+def test_where_nobody_is_nobody_is_found(key: DifferenceKey):
+    faint = np.minimum(BODY, 0.05).astype(np.float32)
+    assert key.correct(faint, before(ROOM, PERSON), known(ROOM)) is faint
+
+
+@pytest.mark.parametrize("x", [12, 60, 144, 230, 276])
+def test_somebody_anywhere_is_found_as_with_the_whole_picture(
+    key: DifferenceKey, x: int, monkeypatch: pytest.MonkeyPatch
+):
+    """The network is shown no more than its reach."""
+    truth = np.maximum(oval(x, 150, 50, 90), oval(x, 55, 20, 26))
+    picture, plate = before(ROOM, truth), known(ROOM)
+    alpha = np.clip(cv2.GaussianBlur(truth, (0, 0), 4), 0, 1)
+    found = key.correct(alpha, picture, plate)
+    monkeypatch.setattr(key_module, "_reached", lambda _: WHOLE)
+    whole = key.correct(alpha, picture, plate)
+    assert np.abs(found - alpha).max() > 0.3
+    np.testing.assert_allclose(found, whole, atol=0.02)

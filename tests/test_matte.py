@@ -6,8 +6,9 @@ import pytest
 
 from nbst_live.errors import MaskError
 from nbst_live.mask.edge import EdgeSolver
-from nbst_live.mask.evidence import Evidence, Rooms, gains
+from nbst_live.mask.evidence import Evidence, Rooms
 from nbst_live.mask.flow import Flow
+from nbst_live.mask.light import gains
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.steady import HOLD, Steadiness
 from nbst_live.mask.window import WHOLE

@@ -102,7 +102,11 @@ class Plate:
         return self._seen
 
     def _publish(self) -> None:
-        self._seen = Room(cv2.convertScaleAbs(self._mean), self.known.copy())
+        known = self._seen.known
+        # Soon no more becomes known: what was made of the old one serves again.
+        if not np.array_equal(known, self.known):
+            known = self.known.copy()
+        self._seen = Room(cv2.convertScaleAbs(self._mean), known)
 
     def _contradictions(self, picture: Picture, room: Matte) -> Matte:
         """255 where this frame shows the room, and another one than is known."""

@@ -4,25 +4,20 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from nbst_live.mask.edge import Samples
+from nbst_live.mask.light import Gains, gains
 from nbst_live.mask.pixels import Framed, Pixels, Plane
 from nbst_live.mask.shrink import SmallRooms
 from nbst_live.stages import Matte, Picture, Room, Trimap
 
 SOFT = 0.008
 """Reach of the soft border of the known room, as a share of the width."""
-LIGHT = 0.5, 2.0
-"""Least and most that the light is believed to have changed, since the plate was gathered or the frame before."""
 FOREIGN = 0.15, 0.4
 """Mean difference of what is surely room nearby and the known room, as a share of how light the room is: up to which
 that is believed, and from which not at all. A door has opened, or somebody has come who stays behind."""
 NEARBY = (11, 11)
 """Window, in network pixels, over which that is averaged."""
-
-Gains = npt.NDArray[np.float32]
-"""How many times as light something is as it was, (3,) for BGR."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +100,7 @@ class Rooms:
 
     def __init__(self) -> None:
         self._room: Room | None = None
+        self._soft: Matte
         self._known: Framed
         self._small = SmallRooms()
 
@@ -113,25 +109,13 @@ class Rooms:
         if room is None:
             return None
         if room is not self._room:
-            self._room, self._known = room, cv2.merge([room.picture, _softened(room.known)])
+            if self._room is None or room.known is not self._room.known:
+                self._soft = _softened(room.known)
+            self._room, self._known = room, cv2.merge([room.picture, self._soft])
         small = self._small.of(room, *trimap.small.shape[1::-1])
         both = cv2.bitwise_and(trimap.room, small.known)
         light = gains(trimap.small, small.framed, both)
         return KnownRoom(self._known, light, _belief(trimap.small, small.framed, light, both))
-
-
-def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:
-    """How many times as light a picture is as another, where `where` is not 0; within LIGHT."""
-    one, other = (_mean(side, where) + 1 for side in (now, then))
-    return np.clip(one / other, *LIGHT)
-
-
-def _mean(picture: Picture, where: Matte | None) -> Gains:
-    """Of BGR; 0 where there is nothing. OpenCV's own, where there is a mask, takes four times as long."""
-    if where is None:
-        return np.array(cv2.mean(picture)[:3], np.float32)
-    total = cv2.sumElems(cv2.copyTo(picture, where))[:3]
-    return np.array(total, np.float32) / max(1, cv2.countNonZero(where))
 
 
 def _belief(now: Picture, room: Framed, light: Gains, both: Matte) -> Plane:

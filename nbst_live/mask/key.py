@@ -1,6 +1,6 @@
 """The difference key: alpha corrected by what the empty room looks like (scripts/key_net.py says how)."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -9,8 +9,10 @@ import numpy.typing as npt
 from nbst_live.errors import MaskError
 from nbst_live.logs import first_line
 from nbst_live.mask.company import Company
+from nbst_live.mask.light import clear, gains, trust
 from nbst_live.mask.providers import open_own
 from nbst_live.mask.shrink import SmallRoom, SmallRooms
+from nbst_live.mask.window import Window
 from nbst_live.models import ModelRecord
 from nbst_live.stages import Alpha, Matte, Picture, Room
 
@@ -29,8 +31,14 @@ CORE = np.ones((3, 3), np.uint8)
 THICK = np.ones((7, 7), np.uint8)
 """What holds this is no finger and no strand: found where the mask network sees nobody at all, it must go along with
 somebody to be believed (company.py)."""
+INPUTS = "picture", "alpha", "room", "light", "trust"
+"""Of the network, see scripts/key_net.py."""
 STRIDE = 8
 """The network takes pictures whose sides are multiples of it."""
+REACH = 5
+"""Blocks of STRIDE pixels around somebody in which it may find somebody."""
+
+Level = TypeVar("Level", np.uint8, np.float32)
 
 
 class DifferenceKey:
@@ -46,19 +54,33 @@ class DifferenceKey:
 
         `small` is the picture at alpha's size. Raises MaskError.
         """
-        height, width = alpha.shape
-        plate = None if room is None else self._rooms.of(room, width, height)
-        if plate is None or not cv2.countNonZero(plate.known):
+        plate = None if room is None else self._rooms.of(room, *alpha.shape[::-1])
+        found = None if plate is None else self._found(alpha, small, plate)
+        if plate is None or found is None:
             self._company = Company()
             return alpha
-        planes = [_padded(plane)[None] for plane in (small, alpha, plate.framed)]
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        kept = _restored(found, alpha, grey, plate)
+        return _without_ghosts(self._without_things(kept, alpha, grey), alpha)
+
+    def _found(self, alpha: Alpha, small: Picture, plate: SmallRoom) -> Alpha | None:
+        """What the network finds; None where nobody is, or the plate is not believed."""
+        picture, seen, framed = _padded(small), _padded(alpha), _padded(plate.framed)
+        where = clear(seen, framed[..., 3])
+        light = gains(picture, framed, where)
+        belief, window = trust(picture, framed, light, where), _reached(seen)
+        if not belief or window is None:
+            return None
+        planes = [np.ascontiguousarray(plane[window])[None] for plane in (picture, seen, framed)]
+        inputs = *planes, light, np.array([belief], np.float32)
         try:
-            (found,) = self._session.run(None, dict(zip(("picture", "alpha", "room"), planes, strict=True)))
+            (near,) = self._session.run(None, dict(zip(INPUTS, inputs, strict=True)))
         except Exception as error:
             raise MaskError(f"the difference key failed on a frame: {first_line(error)}") from error
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        kept = _restored(found[0, :height, :width], alpha, grey, plate)
-        return _without_ghosts(self._without_things(kept, alpha, grey), alpha)
+        found = alpha.copy()
+        part = found[window]
+        part[:] = near[0, : part.shape[0], : part.shape[1]]
+        return found
 
     def _without_things(self, found: Alpha, alpha: Alpha, grey: Matte) -> Alpha:
         """What was found, but for what is more than strands and fingers where the mask network sees nobody, and does
@@ -71,6 +93,16 @@ class DifferenceKey:
         if not cv2.countNonZero(things):
             return found
         return np.where(things > 0, np.minimum(found, alpha), found)
+
+
+def _reached(alpha: Alpha) -> Window | None:
+    """The columns in which the network may find somebody; None where nobody is."""
+    x, _, width, _ = cv2.boundingRect(cv2.compare(alpha, FAINT, cv2.CMP_GT))
+    if not width:
+        return None
+    # In steps of two blocks: onnxruntime plans anew for each width that it meets.
+    first, last = (x // STRIDE - REACH) // 2 * 2, (-(-(x + width) // STRIDE) + REACH + 1) // 2 * 2
+    return slice(None), slice(max(0, first) * STRIDE, last * STRIDE)
 
 
 def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: SmallRoom) -> Alpha:
@@ -119,16 +151,16 @@ def _without_ghosts(found: Alpha, alpha: Alpha) -> Alpha:
     return cv2.copyTo(found, kept, cv2.min(found, alpha))
 
 
-def _padded(plane: Picture | Alpha) -> Picture | Alpha:
+def _padded(plane: npt.NDArray[Level]) -> npt.NDArray[Level]:
     """Its sides made multiples of STRIDE."""
     below, beside = (-side % STRIDE for side in plane.shape[:2])
     if not (below or beside):
         return plane
-    return cv2.copyMakeBorder(plane, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+    return np.pad(plane, [(0, below), (0, beside), (0, 0)][: plane.ndim], mode="edge")
 
 
 def _warm_up(session: Any) -> None:
     side = 2 * STRIDE
-    shapes = {"picture": (1, side, side, 3), "alpha": (1, side, side), "room": (1, side, side, 4)}
-    kinds = {"alpha": np.float32}
-    session.run(None, {name: np.zeros(shape, kinds.get(name, np.uint8)) for name, shape in shapes.items()})
+    planes = np.zeros((1, side, side, 3), np.uint8), np.zeros((1, side, side), np.float32)
+    room = np.zeros((1, side, side, 4), np.uint8), np.ones(3, np.float32), np.ones(1, np.float32)
+    session.run(None, dict(zip(INPUTS, (*planes, *room), strict=True)))

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
-from nbst_live.mask.evidence import Earlier, Evidence, Rooms, gains
+from nbst_live.mask.evidence import Earlier, Evidence, Rooms
+from nbst_live.mask.light import gains
 from nbst_live.mask.pixels import Framed, Pixels, Plane, Subdivision
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
