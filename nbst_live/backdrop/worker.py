@@ -134,7 +134,8 @@ class SolverWorker(Closable):
             return
         self._send(None)
         self._disconnect()
-        self._process.join(END_SECONDS)
+        # One that still loads its libraries has not yet counted, does not listen and has nothing to lose.
+        self._process.join(END_SECONDS if self._beats.value else 0)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
