@@ -167,17 +167,18 @@ def _ended(place: Place, number: signal.Signals, after: float) -> Outcome:
         with Program(*arguments, *SMALL_PAINTING) as program:
             program.wait_for("source: ")
             time.sleep(after)
-            began = time.monotonic()
-            _end(program, number)
-            took = time.monotonic() - began
+            took = _end(program, number)
     check(shared_memory() <= before, "no shared memory left behind")
     witness, times = watch_file(recording)
     return Outcome(took, frames_lost(times), raw_room_frames=witness.raw)
 
 
-def _end(program: Program, number: signal.Signals) -> None:
-    """Ends it by a signal; it must say that all is well, and leave no process."""
+def _end(program: Program, number: signal.Signals) -> float:
+    """Ends it by a signal; it must say that all is well, and leave no process. The seconds that it took to end."""
     program.family()
+    began = time.monotonic()
     program.process.send_signal(number)
     check(program.wait() == 0, f"exit status 0, got {program.process.returncode}: {program.said}")
+    took = time.monotonic() - began
     check(not program.left_behind(), "no process left behind")
+    return took
