@@ -149,6 +149,19 @@ def test_a_solver_without_memory_says_so_and_a_new_one_paints(worker, style, siz
     assert painted(paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None), ROOM)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process's memory, which only Linux can")
+def test_a_job_given_to_a_solver_that_has_just_run_out_of_memory_is_not_forgotten(worker, style):
+    paint(worker, ROOM, KNOWN, style, SETTINGS, lambda *_: None)
+    solver = psutil.Process(worker.pid)
+    solver.rlimit(psutil.RLIMIT_AS, (solver.memory_info().vms + (400 << 20), psutil.RLIM_INFINITY))
+    large = SolverSettings(steps=12, size=4096, threads=1, multiscale=False)
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=large)
+    worker.wait(PATIENCE)
+    number = worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
+    said = until(worker, lambda message: isinstance(message, Failed) or message.final)
+    assert {message.number for message in said} == {number}
+
+
 def test_an_objective_that_is_no_number_is_a_failure_with_its_cause(worker, style):
     broken = SolverSettings(steps=12, size=128, threads=1, style_weight=1e300)
     worker.submit(ROOM, KNOWN, styles=style.paintings, settings=broken)

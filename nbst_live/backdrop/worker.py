@@ -111,10 +111,11 @@ class SolverWorker(Closable):
         except (EOFError, OSError):
             self._disconnect()
             messages.append(Failed(self._number, self._ending(), Cause.ENDED))
-        if any(isinstance(message, Failed) and message.cause is Cause.MEMORY for message in messages):
+        heard = [m for m in messages if m.number == self._number or self._forget(m)]
+        if any(isinstance(message, Failed) and message.cause is Cause.MEMORY for message in heard):
             self._process.kill()
             self._disconnect()
-        return [m for m in messages if m.number == self._number or self._forget(m)]
+        return heard
 
     def wait(self, seconds: float) -> None:
         """Waits until the solver says something, at most this long; for work that is not live."""
