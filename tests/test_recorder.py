@@ -274,6 +274,7 @@ class TestSound:
             (".mkv", "libopus", ".mp4", "opus"),
             (".mkv", "libopus", ".mov", "aac"),
             (".mkv", "pcm_s16le", ".mp4", "aac"),
+            (".ts", "aac", ".mp4", "aac"),
         ],
     )
     @pytest.mark.parametrize(("start", "skipped"), [(0.0, 0), (1.0, 10)])
@@ -298,6 +299,14 @@ class TestSound:
         record(path, tmp_path / "out.mp4")
         assert len(levels(tmp_path / "out.mp4")) == round(self.SECONDS * 30)
         assert self.beeps(tmp_path / "out.mp4")[1] == pytest.approx(1.0, abs=0.05)
+
+    @pytest.mark.parametrize("source", [("aac", ".ts", ".mp4"), ("mp2", ".ts", ".mkv"), ("mp3", ".ts", ".mkv")])
+    def test_sound_of_joined_clips_ends_no_recording(self, tmp_path: Path, source: tuple[str, str, str]) -> None:
+        codec, suffix, target = source
+        path = self.make_clip(tmp_path / f"in{suffix}", codec, 0, sound=self.SECONDS)
+        path.write_bytes(path.read_bytes() * 2)
+        record(path, tmp_path / f"out{target}")
+        assert len(levels(tmp_path / f"out{target}")) == 2 * round(self.SECONDS * 30)
 
     def test_a_silent_clip_gives_a_silent_recording(self, tmp_path: Path) -> None:
         with Recorder(tmp_path / "in.mp4", WIDTH, HEIGHT, 30, live=False) as recorder:

@@ -1,6 +1,7 @@
 """Every source keeps the contract of stages.Source; then what only clips or only cameras do."""
 
 import itertools
+import os
 import struct
 import threading
 import time
@@ -21,7 +22,7 @@ from nbst_live.capture import camera, clip, devices, hold
 from nbst_live.capture.camera import CameraSource
 from nbst_live.capture.clip import ClipSource, FrameClock
 from nbst_live.capture.jpegs import JpegSource
-from nbst_live.capture.opencv import Orientation
+from nbst_live.capture.opencv import Orientation, open_capture
 from nbst_live.capture.pool import PicturePool
 from nbst_live.errors import SettingError, SourceEnded, SourceError, SourceStalled
 from nbst_live.fakes import FakeCamera, FakeSource
@@ -592,3 +593,9 @@ class FakeTime:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+def test_a_clip_whose_name_is_no_unicode_is_refused(tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4")
+    with pytest.raises(SourceError, match="no name in UTF-8"):
+        open_capture(name, cv2.CAP_FFMPEG)

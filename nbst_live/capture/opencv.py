@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from nbst_live.capture.pool import PicturePool
-from nbst_live.errors import SettingError
+from nbst_live.errors import SettingError, SourceError
 from nbst_live.stages import Picture
 
 READ_WAIT = 0.5
@@ -66,8 +66,10 @@ def open_capture(target: str | int, backend: int, parameters: Sequence[int] = ()
     """A VideoCapture that is open, or None. Nothing is printed: the caller says in one line what is wrong.
 
     OpenCV and its FFmpeg otherwise write their own diagnosis to stderr. Who sets OPENCV_LOG_LEVEL or
-    OPENCV_FFMPEG_LOGLEVEL still sees it.
+    OPENCV_FFMPEG_LOGLEVEL still sees it. Raises SourceError for a name that is not Unicode, of which OpenCV would die.
     """
+    if isinstance(target, str) and target.encode(errors="replace").decode() != target:
+        raise SourceError(f"{target!r} is no name in UTF-8, and so cannot be opened; rename it")
     if "OPENCV_LOG_LEVEL" not in os.environ:
         # OpenCV 4 has the first name, OpenCV 5 the second.
         set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel

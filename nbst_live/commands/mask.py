@@ -73,3 +73,4 @@ def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
             alpha = people.keep(masker.mask(frame.picture))
             recorder.send(refiner.refine(alpha, frame.picture).matte, frame.time)
             shown.update()
+    interruption.check()

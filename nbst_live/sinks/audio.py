@@ -42,7 +42,10 @@ class AudioTrack:
         self._clip = clip
         self._output = output
         self._input = clip.streams.audio[0]
-        copied = self._input.codec_context.codec.canonical_name in _COPIED[output.format.name]
+        codec = self._input.codec_context
+        name = codec.codec.canonical_name
+        # AAC out of a transport stream has its header in every packet, which no recording's container takes.
+        copied = name in _COPIED[output.format.name] and (name != "aac" or bool(codec.extradata))
         self._stream: AudioStream = (
             output.add_stream_from_template(self._input)
             if copied
@@ -51,6 +54,7 @@ class AudioTrack:
         self._origin = _video_start(clip)
         self._packets = self._copied() if copied else self._encoded()
         self._next: AudioPacket | None = None
+        self._last = float("-inf")
 
     @classmethod
     def open(cls, path: Path, output: OutputContainer) -> Self | None:
@@ -71,10 +75,15 @@ class AudioTrack:
     def write_until(self, seconds: float) -> None:
         """Writes the sound that starts before that time of the recording."""
         while (packet := self._next or next(self._packets, None)) is not None:
-            if _seconds(packet) >= seconds:
+            starts = _seconds(packet)
+            if starts >= seconds:
                 self._next = packet
                 return
             self._next = None
+            # In clips that were joined, times begin anew, and a container takes none that step back.
+            if starts <= self._last:
+                continue
+            self._last = starts
             packet.stream = self._stream
             self._output.mux(packet)
 
