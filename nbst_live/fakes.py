@@ -40,6 +40,7 @@ class FakeSource(Closable):
         self.closings = 0
 
     def read(self) -> Frame:
+        """See `Source.read`."""
         number, self._reads = self._reads, self._reads + 1
         if self.closings:
             raise SourceError("the fake source is closed")
@@ -91,6 +92,7 @@ class FakeCapture:
         self._due = clock.monotonic() + camera.delay
 
     def read(self, into: Picture | None = None) -> tuple[bool, Picture | None]:
+        """As OpenCV's `VideoCapture.read`."""
         camera = self._camera
         if camera.way == "gone":
             return False, None

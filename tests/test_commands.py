@@ -1,6 +1,7 @@
 """The commands that paint, from file to file, with the real mask and solver and few steps."""
 
 import json
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from nbst_live import cli
 from nbst_live.backdrop.privacy import RAW_LEVELS, RAW_SHARE
 from nbst_live.capture.synthetic import SyntheticClip, astronaut_cutout
+from nbst_live.sinks.recorder import GreyRecorder
 
 FRAMES, RATE = 24, 48000
 CLIP = SyntheticClip(320, 180, FRAMES)
@@ -198,3 +200,16 @@ def test_mask_of_a_clip_is_lossless_grey_video(clip, tmp_path):
     truth = CLIP.alpha(10) > 0.5
     inside = masks[10] > 127
     assert (inside & truth).sum() / (inside | truth).sum() > 0.75  # the mask half misses the helmet in the hand
+
+
+def test_mask_of_a_clip_that_was_interrupted_is_whole_and_no_success(clip, tmp_path, monkeypatch):
+    send = GreyRecorder.send
+
+    def interrupted(self: GreyRecorder, *picture: object) -> None:
+        send(self, *picture)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(GreyRecorder, "send", interrupted)
+    assert cli.main(["mask", str(clip), "-o", str(tmp_path / "mask.mkv")]) == 130
+    with av.open(tmp_path / "mask.mkv") as container:
+        assert len(list(container.decode(video=0))) == 1

@@ -301,12 +301,15 @@ class TestSound:
         assert self.beeps(tmp_path / "out.mp4")[1] == pytest.approx(1.0, abs=0.05)
 
     @pytest.mark.parametrize("source", [("aac", ".ts", ".mp4"), ("mp2", ".ts", ".mkv"), ("mp3", ".ts", ".mkv")])
-    def test_sound_of_joined_clips_ends_no_recording(self, tmp_path: Path, source: tuple[str, str, str]) -> None:
+    def test_sound_of_joined_clips_ends_no_recording(
+        self, tmp_path: Path, source: tuple[str, str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
         codec, suffix, target = source
         path = self.make_clip(tmp_path / f"in{suffix}", codec, 0, sound=self.SECONDS)
         path.write_bytes(path.read_bytes() * 2)
         record(path, tmp_path / f"out{target}")
         assert len(levels(tmp_path / f"out{target}")) == 2 * round(self.SECONDS * 30)
+        assert caplog.text.count("sound steps back") == 1
 
     def test_a_silent_clip_gives_a_silent_recording(self, tmp_path: Path) -> None:
         with Recorder(tmp_path / "in.mp4", WIDTH, HEIGHT, 30, live=False) as recorder:

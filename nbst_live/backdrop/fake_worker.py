@@ -38,6 +38,7 @@ class FakeWorker(Closable):
         start: Path | None = None,
         warm: bool = False,
     ) -> int:
+        """See `SolverWorker.submit`."""
         job = {"plate": plate.copy(), "known": known.copy(), "styles": styles, "settings": settings}
         self.jobs.append(job | {"guide": guide, "start": start, "warm": warm})
         return len(self.jobs)

@@ -35,6 +35,7 @@ class JpegSource(Closable):
             self._worker.start()
 
     def read(self) -> Frame:
+        """See `Source.read`."""
         if self._closed:
             raise SourceError("the pictures in memory are closed")
         if not self.info.live:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from nbst_live.errors import MaskError
 from nbst_live.logs import first_line
 from nbst_live.mask.company import Company
-from nbst_live.mask.light import clear, gains, trust
+from nbst_live.mask.light import BLOCK, clear, gains, trust
 from nbst_live.mask.providers import open_own
 from nbst_live.mask.shrink import SmallRoom, SmallRooms
 from nbst_live.mask.window import Window
@@ -33,8 +33,8 @@ THICK = np.ones((7, 7), np.uint8)
 somebody to be believed (company.py)."""
 INPUTS = "picture", "alpha", "room", "light", "trust"
 """Of the network, see scripts/key_net.py."""
-STRIDE = 8
-"""The network takes pictures whose sides are multiples of it."""
+STRIDE = BLOCK
+"""The network takes pictures whose sides are multiples of it, as `clear` does."""
 REACH = 5
 """Blocks of STRIDE pixels around somebody in which it may find somebody."""
 
@@ -65,11 +65,14 @@ class DifferenceKey:
 
     def _found(self, alpha: Alpha, small: Picture, plate: SmallRoom) -> Alpha | None:
         """What the network finds; None where nobody is, or the plate is not believed."""
+        window = _reached(alpha)
+        if window is None:
+            return None
         picture, seen, framed = _padded(small), _padded(alpha), _padded(plate.framed)
         where = clear(seen, framed[..., 3])
         light = gains(picture, framed, where)
-        belief, window = trust(picture, framed, light, where), _reached(seen)
-        if not belief or window is None:
+        belief = trust(picture, framed, light, where)
+        if not belief:
             return None
         planes = [np.ascontiguousarray(plane[window])[None] for plane in (picture, seen, framed)]
         inputs = *planes, light, np.array([belief], np.float32)

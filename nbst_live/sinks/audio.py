@@ -1,5 +1,6 @@
 """A clip's sound, carried over into a recording of its pictures."""
 
+import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # generic in PyAV's stubs alone
     from av.packet import Packet
 
     AudioPacket = Packet[AudioStream]
+
+log = logging.getLogger(__name__)
 
 _AAC_RATE = 48000
 _AAC_FRAME = 1024
@@ -54,7 +57,7 @@ class AudioTrack:
         self._origin = _video_start(clip)
         self._packets = self._copied() if copied else self._encoded()
         self._next: AudioPacket | None = None
-        self._last = float("-inf")
+        self._last, self._stepped_back = float("-inf"), False
 
     @classmethod
     def open(cls, path: Path, output: OutputContainer) -> Self | None:
@@ -82,6 +85,9 @@ class AudioTrack:
             self._next = None
             # In clips that were joined, times begin anew, and a container takes none that step back.
             if starts <= self._last:
+                if not self._stepped_back:
+                    log.warning("the clip's sound steps back at %.1f s: it is left out until it is later again", starts)
+                self._stepped_back = True
                 continue
             self._last = starts
             packet.stream = self._stream

@@ -38,6 +38,7 @@ class PreviewSink(Closable):
         self._open = True
 
     def send(self, picture: Picture, time: float) -> None:  # noqa: ARG002 - a window shows what comes when it comes
+        """See `Sink.send`."""
         if not self._open:
             return
         try:
