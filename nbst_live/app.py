@@ -43,7 +43,7 @@ from nbst_live.sinks.loopback import is_loopback
 from nbst_live.sinks.microphone import Microphone
 from nbst_live.sinks.preview import PreviewSink
 from nbst_live.sinks.readers import Readers
-from nbst_live.sinks.recorder import How, Recorder
+from nbst_live.sinks.recorder import How, Recorder, encoder_for
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
 from nbst_live.stages import Backdrop, Masker, Sink, Source, SourceInfo
 
@@ -115,7 +115,7 @@ def open_live(
             cache or BackdropCache(cache_folder()), photo=photo, refresh=settings.refresh,
         )  # fmt: skip
         opened.enter_context(backdrop)
-        outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source, live=True)]))
+        outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source)]))
         pipeline = open_pipeline(settings, masker, cutting, backdrop, size)
         preview, view = _open_preview(settings, pipeline)
         if view is not None:
@@ -286,13 +286,10 @@ def live_threads(settings: Settings) -> int:
 
 def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool, sound: bool = True) -> Recorder:
     """A recording of this source's pictures; with `sound`, a clip's own comes along, and beside a camera the microphone
-    that the settings name does. Raises SinkError.
+    that the settings name does. Raises SinkError and InputError.
     """
-    info = source.info
+    info, how = source.info, _how(settings, source.info)
     audio = typed(settings.input) if sound and is_clip(settings) else None
-    if settings.audio is not None and not info.live:
-        raise InputError("--audio records a microphone beside a camera; a clip's own sound is carried over without it")
-    how = How(encoder=settings.encoder, times=settings.record_times, split=settings.record_split)
     with ExitStack() as opened:
         microphone = opened.enter_context(Microphone(settings.audio, info.began)) if settings.audio else None
         recorder = Recorder(
@@ -302,29 +299,44 @@ def open_recorder(settings: Settings, path: Path, source: Source, *, live: bool,
     return recorder
 
 
-def open_sinks(settings: Settings, source: Source, *, live: bool) -> list[Sink]:
-    """Opens what the settings name but the preview. No virtual camera is an error only where it would be the only sink.
+def check_rendering(settings: Settings, info: SourceInfo) -> None:
+    """Raises what `open_recorder` would for a clip, and changes nothing: to be asked before the room is painted."""
+    if settings.record is not None:
+        how, clip = _how(settings, info), typed(settings.input)
+        encoder_for(settings.record, info.width, info.height, info.fps, live=False, clip=clip, how=how)
 
-    Not `live`, a clip that is rendered to a file goes to a virtual camera only if one is named. Raises SinkError.
+
+def _how(settings: Settings, info: SourceInfo) -> How:
+    if settings.audio is not None and not info.live:
+        raise InputError("--audio records a microphone beside a camera; a clip's own sound is carried over without it")
+    return How(encoder=settings.encoder, times=settings.record_times, split=settings.record_split)
+
+
+def open_sinks(settings: Settings, source: Source) -> list[Sink]:
+    """Opens, for a live run, what the settings name but the preview. No virtual camera is an error only where it would
+    be the only sink. Raises SinkError.
     """
-    info, sinks = source.info, list[Sink]()
-    wanted = not settings.no_virtual_camera and (live or settings.virtual_camera is not None)
+    sinks = list[Sink]()
     with ExitStack() as opened:
         if settings.record is not None:
-            sinks.append(opened.enter_context(open_recorder(settings, settings.record, source, live=live)))
-        if wanted:
+            sinks.append(opened.enter_context(open_recorder(settings, settings.record, source, live=True)))
+        if not settings.no_virtual_camera:
             try:
-                width, height, fps = virtual_format(settings, info)
-                camera = VirtualCameraSink(width, height, fps, settings.virtual_camera)
-                sinks.append(opened.enter_context(camera))
-                if camera.hidden is not None:
-                    log.warning("%s", camera.hidden)
+                sinks.append(opened.enter_context(open_virtual_camera(settings, source.info)))
             except SinkError as error:
                 if settings.virtual_camera is not None or not (sinks or settings.preview):
                     raise
                 log.warning("no virtual camera: %s", error)
         opened.pop_all()
     return sinks
+
+
+def open_virtual_camera(settings: Settings, info: SourceInfo) -> VirtualCameraSink:
+    """The virtual camera that the settings name, or the first there is. Raises SinkError."""
+    camera = VirtualCameraSink(*virtual_format(settings, info), settings.virtual_camera)
+    if camera.hidden is not None:
+        log.warning("%s", camera.hidden)
+    return camera
 
 
 def virtual_format(settings: Settings, info: SourceInfo) -> tuple[int, int, float]:

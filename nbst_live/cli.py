@@ -4,6 +4,7 @@ Only the chosen command is imported, so that `--help` answers at once.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -25,6 +26,8 @@ COMMANDS = {
     "cache": "show or clear the stored backdrops",
 }
 ERROR_STATUS = 2
+PIPE_STATUS = 141
+"""As of a program that SIGPIPE ended."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,21 +39,31 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns the exit status: 0, or 2 after an error, which is one line on stderr."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    name = arguments[0] if arguments and arguments[0] in COMMANDS else None
     try:
-        if name is None:
-            settings = _live_settings(arguments)
-            return int(import_module("nbst_live.commands.live").run(settings))
-        command = import_module(f"nbst_live.commands.{name}")
-        parser = Parser(prog=f"nbst-live {name}", description=command.__doc__)
-        command.add_options(parser)
-        return int(command.run(parser.parse_args(arguments[1:])))
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            print(end="", flush=True)
     except NbstError as error:
         print(f"nbst-live: error: {error}", file=sys.stderr)
         return ERROR_STATUS
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read what is printed has seen enough (`| head`); Python would complain of the rest as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_STATUS
+
+
+def _run(arguments: list[str]) -> int:
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    if name is None:
+        settings = _live_settings(arguments)
+        return int(import_module("nbst_live.commands.live").run(settings))
+    command = import_module(f"nbst_live.commands.{name}")
+    parser = Parser(prog=f"nbst-live {name}", description=command.__doc__)
+    command.add_options(parser)
+    return int(command.run(parser.parse_args(arguments[1:])))
 
 
 def live_parser() -> Parser:

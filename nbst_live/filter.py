@@ -15,7 +15,7 @@ from nbst_live.errors import InputError
 from nbst_live.pictures import read_picture
 from nbst_live.pipeline import Pipeline
 from nbst_live.settings import Settings, parse_values
-from nbst_live.stages import Frame, Picture
+from nbst_live.stages import MIN_SIDE, Frame, Picture
 
 
 class BackgroundFilter(Closable):
@@ -38,6 +38,8 @@ class BackgroundFilter(Closable):
 
     def __init__(self, style: str | Path | Sequence[str | Path], *, cache: bool = True, **settings: object) -> None:
         names = [style] if isinstance(style, (str, Path)) else style
+        if not names:
+            raise InputError("got no style, expected a picture's path or a built-in style's name")
         if len(names) > 1:
             settings.setdefault("style_mix", [1] * len(names))
         values = parse_values({"style": [str(name) for name in names], **settings}, lambda name: name)
@@ -93,16 +95,14 @@ class BackgroundFilter(Closable):
         if self._size == (-1, -1):
             raise InputError("the filter is closed; make a new one")
         shape = getattr(frame, "shape", None)
-        if (
-            not isinstance(frame, np.ndarray)
-            or not frame.size
-            or frame.dtype != np.uint8
-            or frame.ndim != 3
-            or frame.shape[2] != 3
-        ):
+        if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
             kind = getattr(frame, "dtype", type(frame).__name__)
             raise InputError(
                 f"got a frame of {kind} with shape {shape}, expected uint8 with shape (height, width, 3), BGR"
+            )
+        if min(frame.shape[:2]) < MIN_SIDE:
+            raise InputError(
+                f"got a frame of {frame.shape[1]}x{frame.shape[0]}, expected sides of {MIN_SIDE} pixels at least"
             )
         if self._size != (0, 0) and (frame.shape[1], frame.shape[0]) != self._size:
             raise InputError(

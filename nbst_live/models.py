@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from nbst_live.errors import ModelError
+from nbst_live.paths import is_file
 
 Task = Literal["person-mask", "difference-key", "edge-alpha", "style-features"]
 TASKS: tuple[Task, ...] = ("person-mask", "difference-key", "edge-alpha", "style-features")
@@ -79,7 +80,7 @@ def models_dir() -> Path:
     package = Path(__file__).resolve().parent
     candidates = (package / "_models", package.parent / "models")
     for folder in candidates:
-        if (folder / "manifest.json").is_file():
+        if is_file(folder / "manifest.json"):
             return folder
     raise ModelError(f"no manifest.json in {' or '.join(map(str, candidates))}: install nbst-live again")
 
@@ -139,8 +140,8 @@ def custom(path: Path) -> ModelRecord:
     }
     notes = path.with_suffix(".json")
     try:
-        return _model(entry | (json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}))
-    except (ValueError, TypeError, KeyError) as error:
+        return _model(entry | (json.loads(notes.read_text(encoding="utf-8")) if is_file(notes) else {}))
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{notes} does not describe a model ({error!r}): expected fields of ModelRecord") from error
 
 

@@ -46,7 +46,7 @@ def number(low: float, high: float, whole: bool = False) -> Callable[[object], f
             raise SettingError(expected)
         try:
             result = int(value) if whole and isinstance(value, str) else float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise SettingError(expected) from None
         if not low <= result <= high or (whole and result != int(result)):
             raise SettingError(expected)
@@ -68,12 +68,11 @@ def choice(*values: str) -> Callable[[object], str]:
 
 def size(value: object) -> tuple[int, int]:
     """Parses `1280x720` into (1280, 720): width, height; raises SettingError."""
-    width, cross, height = str(value).lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise SettingError(f"got {value!r}, expected WIDTHxHEIGHT in pixels, such as 1280x720")
-    if not (16 <= int(width) <= 7680 and 16 <= int(height) <= 4320):
-        raise SettingError(f"got {value!r}, expected a size from 16x16 to 7680x4320")
-    return int(width), int(height)
+    match = re.fullmatch(r"(\d{2,4})[xX](\d{2,4})", str(value))
+    width, height = (int(side) for side in match.groups()) if match else (0, 0)
+    if not (16 <= width <= 7680 and 16 <= height <= 4320):
+        raise SettingError(f"got {value!r}, expected WIDTHxHEIGHT from 16x16 to 7680x4320, such as 1280x720")
+    return width, height
 
 
 def rotation(value: object) -> int:
@@ -84,8 +83,8 @@ def rotation(value: object) -> int:
 
 
 def text(value: object) -> str:
-    """Parses a non-empty text; raises SettingError."""
-    if not isinstance(value, str) or not value:
+    """Parses a non-empty text without NUL, which no name can hold; raises SettingError."""
+    if not isinstance(value, str) or not value or "\0" in value:
         raise SettingError(f"got {value!r}, expected a text")
     return value
 

@@ -13,12 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nbst_live.errors import InputError, PictureError
 from nbst_live.models import builtin_styles
-from nbst_live.paths import exists, is_file, typed
-from nbst_live.stages import Picture
+from nbst_live.paths import exists, is_file, typed, why_unwritable
+from nbst_live.stages import MIN_SIDE, Picture
 
 MAX_BYTES = 256 << 20
-MIN_SIDE = 16
-"""Pixels that a side has at least: less has no texture to paint in, and nothing to paint."""
 READABLE = "a picture such as JPEG, PNG or WebP"
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 """What is read, by Pillow's names: pictures of pixels alone, as other formats run programs or hold scenes."""
@@ -86,19 +84,26 @@ def _as_bgr(image: Image.Image) -> Picture:
     return cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR)
 
 
+def check_target(path: Path) -> None:
+    """Raises InputError where a picture could not be written; changes nothing."""
+    if path.suffix and not cv2.haveImageWriter(f"name{path.suffix}"):
+        raise InputError(f"{path} cannot be written: {path.suffix!r} is no picture format; use .png or .jpg")
+    if why := why_unwritable(path):
+        raise InputError(f"{path} cannot be written: {why}")
+
+
 def write_picture(path: Path, picture: Picture) -> None:
-    """Writes a picture in the format of its suffix, whole or not at all. Raises InputError."""
+    """Writes a picture in the format of its suffix, a PNG without one, whole or not at all. Raises InputError."""
+    check_target(path)
     partial = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
         done, data = cv2.imencode(path.suffix or ".png", picture)
         if not done:
-            raise InputError(
-                f"{path} cannot be written: {path.suffix} is no picture format known here; use .png or .jpg"
-            )
+            raise InputError(f"{path} cannot be written: {path.suffix!r} does not take such a picture; use .png")
         data.tofile(partial)
         partial.replace(path)
     except cv2.error as error:
-        raise InputError(f"{path} cannot be written: {path.suffix!r} is no picture format; use .png or .jpg") from error
+        raise InputError(f"{path} cannot be written: {path.suffix!r} does not take such a picture; use .png") from error
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
@@ -131,10 +136,10 @@ def blend(styles: Sequence[Style], weights: Sequence[float]) -> Style:
 
 
 def cover(picture: Picture, width: int, height: int) -> Picture:
-    """The picture enlarged or shrunk to cover width x height, cropped at its centre."""
+    """The picture cropped at its centre to the shape of width x height, then enlarged or shrunk to that."""
     scale = max(width / picture.shape[1], height / picture.shape[0])
-    size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
+    across, down = (max(1, round(side / scale)) for side in (width, height))
+    x, y = (picture.shape[1] - across) // 2, (picture.shape[0] - down) // 2
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    scaled = cv2.resize(picture, size, interpolation=method)
-    x, y = (size[0] - width) // 2, (size[1] - height) // 2
-    return np.ascontiguousarray(scaled[y : y + height, x : x + width])
+    cropped = picture[y : y + down, x : x + across]
+    return np.asarray(cv2.resize(cropped, (width, height), interpolation=method), np.uint8)

@@ -9,6 +9,7 @@ import psutil
 
 from nbst_live.app import Live
 from nbst_live.errors import InputError
+from nbst_live.paths import why_unwritable
 from nbst_live.pipeline import Pipeline
 from nbst_live.sinks.recorder import Recorder
 from nbst_live.stages import Masker, Source
@@ -91,6 +92,12 @@ def memory_mb(pid: int | None = None) -> float | None:
         return round(psutil.Process(pid).memory_info().rss / MEGA, 1)
     except psutil.NoSuchProcess:
         return None
+
+
+def check_report(path: Path | None) -> None:
+    """Raises InputError where a report is asked for that could not be written; changes nothing."""
+    if path is not None and (why := why_unwritable(path)):
+        raise InputError(f"{path} cannot be written: {why}")
 
 
 def write_report(path: Path, figures: dict[str, Any]) -> None:

@@ -260,7 +260,7 @@ def read_config(file: Path) -> dict[str, Any]:
             raw = tomllib.load(stream)
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SettingError(f"{file}: cannot be read as TOML: {error}; mend or remove it") from error
     return parse_values(raw, lambda key: f"{file}: {key}")
 

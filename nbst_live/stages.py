@@ -20,6 +20,9 @@ Picture = npt.NDArray[np.uint8]
 Alpha = npt.NDArray[np.float32]
 Matte = npt.NDArray[np.uint8]
 
+MIN_SIDE = 16
+"""Pixels that a picture's side has at least: in less there is neither a person nor anything to paint."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from media import make_clip
 from PIL import Image
 
-from nbst_live.capture.clip import MIN_SIDE, ClipSource
+from nbst_live.capture.clip import ClipSource
 from nbst_live.errors import ModelError, NbstError, PictureError, SettingError, SourceEnded, SourceError, SourceStalled
 from nbst_live.models import custom
-from nbst_live.pictures import MIN_SIDE as LEAST
-from nbst_live.pictures import read_picture
+from nbst_live.pictures import cover, read_picture
 from nbst_live.settings import Settings, from_options, parse_values, read_config
+from nbst_live.stages import MIN_SIDE
 
 FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -96,8 +96,19 @@ def test_a_picture_that_unfolds_to_a_gigabyte_is_not_unfolded(tmp_path):
         read_picture(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("shape", [(1_000_000, 16), (16, 1_000_000), (90, 160), (300, 200)])
+def test_a_background_of_any_shape_covers_the_picture_by_its_middle(shape):
+    marked = np.zeros((*shape, 3), np.uint8)
+    marked[shape[0] // 2 - 2 : shape[0] // 2 + 2, shape[1] // 2 - 2 : shape[1] // 2 + 2] = 255
+    covered = cover(marked, 320, 180)
+    assert covered.shape == (180, 320, 3)
+    rows, columns = np.nonzero(covered[..., 0] > 100)
+    half_a_pixel = 320 / min(shape) / 2
+    assert (rows.mean(), columns.mean()) == pytest.approx((89.5, 159.5), abs=half_a_pixel + 1)
+
+
 def test_a_picture_has_sixteen_pixels_a_side(tmp_path):
-    Image.new("RGB", (LEAST - 1, 300)).save(tmp_path / "a.png")
+    Image.new("RGB", (MIN_SIDE - 1, 300)).save(tmp_path / "a.png")
     with pytest.raises(PictureError, match="15x300, expected sides of 16"):
         read_picture(tmp_path / "a.png")
 

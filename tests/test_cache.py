@@ -4,7 +4,7 @@ import pytest
 
 from nbst_live.backdrop.cache import BackdropCache, Signature, cache_key
 from nbst_live.capture.drawn_room import draw_room
-from nbst_live.errors import PictureError
+from nbst_live.errors import InputError, PictureError
 
 KNOWN = np.full((90, 160), 255, np.uint8)
 
@@ -77,6 +77,12 @@ def test_clear_leaves_nothing(cache, room, painting, tmp_path):
     cache.store("key", Signature.of(room, KNOWN), painting)
     assert cache.clear()[0] == 1
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_what_cannot_be_removed_is_an_error_of_ours(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match="cannot be cleared: "):
+        BackdropCache(tmp_path).clear()
 
 
 def test_a_broken_entry_counts_as_none(cache, room, painting, tmp_path):

@@ -11,7 +11,11 @@ import pytest
 
 from nbst_live import cli
 from nbst_live.capture.synthetic import SyntheticClip
+from nbst_live.commands import image, render
 from nbst_live.sinks.recorder import Recorder
+
+LONG = "x" * 300
+"""No file can have such a name; what asks whether there is one must not fail for it."""
 
 
 def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -73,7 +77,15 @@ def status(*arguments: object) -> int:
         (("image", "STYLE", "-o", "OUT.png"), "--style is missing"),
         (("mask", "missing.jpg", "-o", "OUT.png"), "does not exist"),
         (("mask", "STYLE", "-o", "OUT.gif"), "expected .png"),
+        (("mask", "STYLE", "-o", f"/nowhere/{LONG}.png"), "there is no folder /nowhere"),
         (("demo", "-o", "/nowhere"), "is not a folder"),
+        (("demo", "-o", LONG), "is not a folder"),
+        (("image", "STYLE", "-o", f"{LONG}.png", "--style", "swirl"), "File name too long"),
+        (("image", LONG, "-o", "OUT.png", "--style", "swirl"), "does not exist"),
+        (("--style", "STYLE", "--input", "CLIP", "--record", f"{LONG}.mp4"), "File name too long"),
+        (("--style", "STYLE", "--size", f"{'9' * 5000}x9"), "expected WIDTHxHEIGHT"),
+        (("--style", "STYLE", "--seed", "9" * 400), "expected a whole number"),
+        (("--style", "STYLE", "--report", "/nowhere/r.json"), "there is no folder /nowhere"),
     ],
 )
 def test_wrong_input_gives_one_line_and_status_2(arguments, expected, style, clip, tmp_path, capsys):
@@ -115,7 +127,45 @@ def test_a_mask_is_not_written_over_its_own_input(clip, style, tmp_path, capsys)
         assert given.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["~nobody-of-this-name/a.jpg", "x" * 300, "\0"])
+@pytest.fixture
+def no_painting(monkeypatch):
+    """Fails a test whose command starts to paint."""
+    for module in (image, render):
+        monkeypatch.setattr(module, "paint", lambda *_, **__: pytest.fail("painted before it looked at what is asked"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("image", "PHOTO", "-o", "out.xyz"), "'.xyz' is no picture format"),
+        (("image", "PHOTO", "-o", "OUT.png", "--mask-out", "m.xyz"), "'.xyz' is no picture format"),
+        (("--input", "CLIP", "--record", "CLIP"), "it is the clip being read"),
+        (("--input", "CLIP", "--record", "OUT.mp4", "--audio", "default"), "--audio records a microphone"),
+        (("--input", "CLIP", "--record", "OUT.mp4", "--encoder", "amf"), "encoder h264_amf"),
+        (("--input", "CLIP", "--record", "OUT.mp4", "--virtual-camera", "none of this name"), "virtual camera"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_painted(
+    arguments, expected, no_painting, style, clip, tmp_path, capsys
+):
+    names = {"PHOTO": style, "CLIP": clip, "OUT.png": tmp_path / "out.png", "OUT.mp4": tmp_path / "out.mp4"}
+    before = clip.read_bytes()
+    assert status(*(names.get(argument, argument) for argument in arguments), "--style", "swirl") == 2
+    assert expected in said(capsys)
+    assert clip.read_bytes() == before
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_who_reads_no_further_gets_no_complaint():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w") as closed:
+        command = [sys.executable, "-m", "nbst_live", "styles"]
+        ended = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (cli.PIPE_STATUS, b"")
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/a.jpg", LONG])
 def test_a_name_that_no_file_can_have_is_a_missing_file(name, clip, tmp_path, capsys):
     assert status("--style", name, "--input", clip, "--record", tmp_path / "out.mp4") == 2
     assert "neither a file nor a built-in style" in said(capsys)

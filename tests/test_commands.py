@@ -179,6 +179,27 @@ def test_image_takes_folders_and_photos_of_several_sizes(tmp_path):
     assert shapes == [(90, 160), (160, 90)]
 
 
+def test_a_broken_photo_among_others_is_left_out_and_said(tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.jpg").write_text("not a picture")
+    cv2.imwrite(str(folder / "b.jpg"), SyntheticClip(160, 90, 1).frame(0))
+    assert cli.main(["image", str(folder), *FEW, "-o", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert ["a.jpg is not a picture" in told[0], "1 of 2 photos could not be read" in told[-1]] == [True, True]
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["b.png"]
+
+
+def test_names_with_colons_are_names(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("T12:30.mp4").write_bytes(clip.read_bytes())
+    run(*FEW, "--input", "T12:30.mp4", "--record", "out:1.mkv")
+    with av.open(tmp_path / "out:1.mkv") as container:
+        assert container.streams.audio
+    run("mask", "T12:30.mp4", "-o", "mask:1.mkv")
+    assert len(pictures(tmp_path / "mask:1.mkv")) == FRAMES
+
+
 def test_mask_of_a_photo_is_grey_of_its_own_size_and_finds_the_person(tmp_path):
     foreground, alpha = astronaut_cutout()
     scene = (alpha[..., None] * foreground + (1 - alpha[..., None]) * (90, 120, 60)).astype(np.uint8)

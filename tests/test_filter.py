@@ -45,6 +45,8 @@ def test_frames_go_in_and_finished_pictures_come_out_and_the_painting_follows():
         (np.zeros((10, 10), np.uint8), "expected uint8 with shape"),
         (np.zeros((10, 10, 3), np.float32), "got a frame of float32"),
         (np.zeros((10, 10, 4), np.uint8), "expected uint8 with shape"),
+        (np.zeros((1, 1, 3), np.uint8), "expected sides of 16 pixels at least"),
+        (np.zeros((0, 20, 3), np.uint8), "expected sides of 16 pixels at least"),
         ("frame", "got a frame of str"),
     ],
 )
@@ -97,6 +99,10 @@ def test_several_styles_are_mixed():
 def test_wrong_settings_are_refused_at_once():
     with pytest.raises(PictureError):
         BackgroundFilter(style="missing.jpg")
+    with pytest.raises(InputError, match="got no style"):
+        BackgroundFilter(style=[])
+    with pytest.raises(SettingError, match="background: got 'a"):
+        BackgroundFilter(style="swirl", background="a\0.jpg")
     with pytest.raises(SettingError, match="strength: got 7"):
         BackgroundFilter(style="swirl", strength=7)
     with pytest.raises(SettingError, match="got 3 weights for 2 styles"):

@@ -325,6 +325,14 @@ class TestSound:
             Recorder(tmp_path / "." / "in.mp4", WIDTH, HEIGHT, 30, live=False, audio_from=path)
         assert path.read_bytes() == before
 
+    def test_where_the_sound_cannot_be_read_no_empty_file_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "in.mp4").write_bytes(b"no clip")
+        with pytest.raises(SinkError, match="cannot read the sound"):
+            Recorder(tmp_path / "out.mp4", WIDTH, HEIGHT, 30, live=False, audio_from=tmp_path / "in.mp4")
+        assert not (tmp_path / "out.mp4").exists()
+        with Recorder(tmp_path / "out.mp4", WIDTH, HEIGHT, 30, live=False):
+            assert (tmp_path / "out.mp4").exists()
+
     def test_nor_by_a_numbered_part_of_a_recording(self, tmp_path: Path) -> None:
         path = self.make_clip(tmp_path / "in-001.mp4", "aac", 0, sound=1.0)
         before, how = path.read_bytes(), How(split=Split(seconds=60))

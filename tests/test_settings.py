@@ -60,7 +60,7 @@ def test_lists_are_written_with_commas_or_as_lists_of_the_config_file(tmp_path):
         (("--fps", "nan"), "--fps: got 'nan', expected"),
         (("--steps", "1.5"), "--steps: got '1.5', expected a whole number"),
         (("--size", "big"), "--size: got 'big', expected WIDTHxHEIGHT"),
-        (("--size", "9999999x1"), "--size: got '9999999x1', expected a size"),
+        (("--size", "9999999x1"), "--size: got '9999999x1', expected WIDTHxHEIGHT"),
         (("--rotate", "45"), "--rotate: got '45', expected 0, 90, 180 or 270"),
         (("--strength", "1.1"), "--strength: got '1.1', expected a number from 0 to 1"),
         (("--provider", "gpu"), "--provider: got 'gpu', expected one of auto"),

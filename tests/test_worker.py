@@ -1,5 +1,6 @@
 """The solver's process for real: started, painting, killed, orphaned."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -197,6 +198,26 @@ def test_a_blend_is_neither_of_its_paintings(worker, style):
     alone, both, again = (paint(worker, ROOM, KNOWN, s, SETTINGS, lambda *_: None) for s in (style, mixed, mixed))
     assert (both == again).all()
     assert np.abs(both.astype(int) - alone).mean() > 2
+
+
+def test_where_the_system_gives_no_process_it_says_so_and_the_next_start_works(worker, style, monkeypatch):
+    kind = worker._context.Process
+
+    def refused(process):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "start", refused)
+        worker.start()
+    number = worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
+    (failed,) = worker.poll()
+    assert (failed.number, failed.cause) == (number, Cause.ENDED)
+    assert "could not be started (Resource temporarily unavailable)" in failed.reason
+    assert worker.poll() == []
+    assert not worker.alive
+    worker.start()
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
+    assert until(worker, lambda message: message.final)
 
 
 def test_painting_with_a_solver_that_dies_is_an_error(worker, style):

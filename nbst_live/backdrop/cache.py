@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nbst_live.errors import InputError, PictureError
+from nbst_live.paths import is_file
 from nbst_live.pictures import read_picture, write_picture
 from nbst_live.stages import Matte, Picture
 
@@ -64,7 +65,7 @@ class BackdropCache:
         for entry in sorted(self._folder.glob(f"{key}-*.json"), key=_modified, reverse=True):
             stored = _read_signature(entry)
             picture = entry.with_suffix(".png")
-            if stored is not None and stored.matches(signature) and picture.is_file():
+            if stored is not None and stored.matches(signature) and is_file(picture):
                 return picture
         return None
 
@@ -92,15 +93,21 @@ class BackdropCache:
             log.warning("cache: %s", error)
 
     def usage(self) -> tuple[int, int]:
-        """How many pictures are stored, and their bytes."""
-        pictures = list(self._folder.glob("*.png"))
-        return len(pictures), sum(file.stat().st_size for file in pictures)
+        """How many pictures are stored, and their bytes. Raises InputError."""
+        try:
+            sizes = [file.stat().st_size for file in self._folder.glob("*.png")]
+        except OSError as error:
+            raise InputError(f"{self._folder} cannot be read: {error.strerror}; check its permissions") from error
+        return len(sizes), sum(sizes)
 
     def clear(self) -> tuple[int, int]:
-        """Removes everything; returns how many pictures and bytes that were."""
+        """Removes everything; returns how many pictures and bytes that were. Raises InputError."""
         pictures, size = self.usage()
-        for file in [*self._folder.glob("*.png"), *self._folder.glob("*.json"), *self._folder.glob(".*.partial*")]:
-            file.unlink(missing_ok=True)
+        try:
+            for file in [*self._folder.glob("*.png"), *self._folder.glob("*.json"), *self._folder.glob(".*.partial*")]:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{self._folder} cannot be cleared: {error.strerror}; check its permissions") from error
         return pictures, size
 
     def _shrink(self) -> None:
@@ -139,7 +146,7 @@ def cache_key(paintings: Sequence[tuple[Path, float]], *parts: object) -> str:
 def _modified(file: Path) -> float:
     try:
         return file.stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return 0.0
 
 

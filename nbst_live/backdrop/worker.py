@@ -46,20 +46,27 @@ class SolverWorker(Closable):
         self._process: Any = None
         self._connection: Connection | None = None
         self._number = 0
+        self._unstarted = ""
         self.start()
 
     def start(self) -> None:
-        """Starts the process, again if it has ended."""
+        """Starts the process, again if it has ended. Where the system gives none, `poll` says so."""
         self.close()
-        self._connection, theirs = self._context.Pipe()
         # A counter of its own: one that is being killed may still count.
         self._beats = self._context.RawValue(ctypes.c_uint32, 0)
         self._watch, self._hung = Watch(time.monotonic()), False
-        arguments = (theirs, self._plate, self._picture, self._pace, self._beats, self.size, self._niceness)
-        self._process = self._context.Process(target=serve, args=arguments, name="nbst-live solver", daemon=True)
-        with _without_main_module():
-            self._process.start()
-        theirs.close()
+        try:
+            self._connection, theirs = self._context.Pipe()
+            with theirs:
+                arguments = (theirs, self._plate, self._picture, self._pace, self._beats, self.size, self._niceness)
+                process = self._context.Process(target=serve, args=arguments, name="nbst-live solver", daemon=True)
+                with _without_main_module():
+                    process.start()
+        except OSError as error:
+            self._disconnect()
+            self._unstarted = f"its process could not be started ({error.strerror})"
+        else:
+            self._process = process
 
     @property
     def pid(self) -> int | None:
@@ -99,7 +106,8 @@ class SolverWorker(Closable):
         is one that ran out of memory: torch may go on failing there however much there is again.
         """
         if self._connection is None:
-            return []
+            reason, self._unstarted = self._unstarted, ""
+            return [Failed(self._number, reason, Cause.ENDED)] if reason else []
         messages: list[Message] = []
         if self._watch.silent(self._beats.value, time.monotonic()):
             self._hung = True

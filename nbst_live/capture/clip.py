@@ -13,7 +13,8 @@ from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceEnded, SourceError, SourceStalled
 from nbst_live.logs import first_line
-from nbst_live.stages import Frame, Picture, SourceInfo
+from nbst_live.paths import exists, for_ffmpeg, is_file
+from nbst_live.stages import MIN_SIDE, Frame, Picture, SourceInfo
 from nbst_live.threads import Worker
 
 QUEUE_LIMIT = 4
@@ -24,9 +25,6 @@ FALLBACK_FPS = 30.0
 
 MIN_STEP = 0.001
 """Seconds between two frames whose times are equal: containers round times, Matroska to a millisecond."""
-
-MIN_SIDE = 16
-"""Pixels that a side has at least: in less there is neither a person nor anything to paint."""
 
 MAX_FPS = 1000.0
 """A higher rate is a container's time base mistaken for one."""
@@ -171,11 +169,11 @@ class ClipSource(Closable):
 
 
 def _open(path: Path) -> cv2.VideoCapture:
-    if not path.exists():
+    if not exists(path):
         raise SourceError(f"there is no clip {path}; expected a video file, check the path")
-    if not path.is_file():
+    if not is_file(path):
         raise SourceError(f"{path} is not a file; expected a video clip")
-    capture = open_capture(str(path), cv2.CAP_FFMPEG)
+    capture = open_capture(for_ffmpeg(path), cv2.CAP_FFMPEG)
     # What is no picture but called one is opened all the same, without a size.
     if capture is None or not capture.get(cv2.CAP_PROP_FRAME_WIDTH):
         raise SourceError(f"{path} {_why_not(path)}; expected a video clip such as .mp4, .mkv, .mov or .webm")
@@ -195,7 +193,7 @@ def _why_not(path: Path) -> str:
     if path.stat().st_size == 0:
         return "is empty"
     try:
-        with av.open(path) as container:
+        with av.open(for_ffmpeg(path)) as container:
             return "holds a video that OpenCV cannot decode" if container.streams.video else "has no video stream"
     except OSError as error:
         return f"cannot be read ({error.strerror})"

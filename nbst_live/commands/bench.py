@@ -33,7 +33,7 @@ from nbst_live.logs import start_log
 from nbst_live.models import builtin_styles
 from nbst_live.options import add_settings, settings_of
 from nbst_live.pipeline import Counts
-from nbst_live.report import memory_mb, process_start, write_report
+from nbst_live.report import check_report, memory_mb, process_start, write_report
 from nbst_live.settings import Settings
 from nbst_live.sinks.i420 import Planes, planes_for, to_i420
 from nbst_live.sinks.null import NullSink
@@ -72,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """Measures and prints; returns the exit status. Raises NbstError."""
     settings = settings_of(options, SETTINGS)
     start_log(verbose=settings.verbose)
+    check_report(options.json)
     settings = replace(
         settings, style=settings.style or (next(iter(builtin_styles())),), steps=settings.steps or SOLVE_STEPS,
         no_virtual_camera=True, refresh=0.0,

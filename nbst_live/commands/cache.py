@@ -11,7 +11,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Does it; returns the exit status."""
+    """Does it; returns the exit status. Raises InputError."""
     cache = BackdropCache(cache_folder())
     if options.action == "clear":
         pictures, size = cache.clear()

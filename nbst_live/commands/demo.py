@@ -16,7 +16,9 @@ from nbst_live.errors import InputError
 from nbst_live.logs import start_log
 from nbst_live.models import builtin_styles
 from nbst_live.options import JOINING, MASKING, PAINTING, add_settings, settings_of
+from nbst_live.paths import is_dir
 from nbst_live.pictures import write_picture
+from nbst_live.report import check_report
 from nbst_live.sinks.recorder import Recorder
 from nbst_live.stages import Picture
 
@@ -41,8 +43,9 @@ def run(options: argparse.Namespace) -> int:
     """Renders the demo; returns the exit status. Raises NbstError."""
     settings = settings_of(options, SETTINGS)
     start_log(verbose=settings.verbose)
+    check_report(settings.report)
     folder: Path = options.output
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise InputError(f"{folder} is not a folder; give one that exists for the demo's files")
     video, comparison = folder / "demo.mp4", folder / "demo.png"
     style = settings.style or (next(iter(builtin_styles())),)

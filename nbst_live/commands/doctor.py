@@ -10,6 +10,7 @@ from nbst_live.capture.devices import in_the_way, list_cameras
 from nbst_live.errors import InputError, NbstError
 from nbst_live.logs import log_path
 from nbst_live.models import ModelRecord, StyleRecord, load_manifest, verify
+from nbst_live.paths import exists
 from nbst_live.settings import Settings, config_path
 from nbst_live.sinks import loopback
 from nbst_live.sinks.encoders import HARDWARE, choose
@@ -145,7 +146,7 @@ def _works(name: str) -> bool:
 def _places() -> Iterator[Finding]:
     from nbst_live.backdrop.cache import cache_folder
 
-    yield Finding("config file", f"{config_path()}{'' if config_path().exists() else ' (not there; not needed)'}")
+    yield Finding("config file", f"{config_path()}{'' if exists(config_path()) else ' (not there; not needed)'}")
     yield Finding("backdrop cache", str(cache_folder()))
     yield Finding("log file", str(log_path()))
 

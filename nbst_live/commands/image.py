@@ -1,6 +1,7 @@
 """Paints behind the people of still pictures: the paper's own task."""
 
 import argparse
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,16 @@ from nbst_live.backdrop.still import paint
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.commands.progress import Interruption, PaintingBar
 from nbst_live.commands.trace import Trace
-from nbst_live.errors import InputError, SettingError
+from nbst_live.errors import InputError, PictureError, SettingError
 from nbst_live.logs import start_log
 from nbst_live.mask.people import People
 from nbst_live.options import JOINING, MASKING, PAINTING, add_settings, settings_of
-from nbst_live.pictures import Style, cover, read_picture, write_picture
+from nbst_live.paths import is_dir
+from nbst_live.pictures import Style, check_target, cover, read_picture, write_picture
 from nbst_live.settings import Settings
 from nbst_live.stages import Alpha, Cutout, Matte, Picture
+
+log = logging.getLogger(__name__)
 
 SETTINGS = (*PAINTING, *MASKING, *JOINING, "background")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
@@ -47,16 +51,26 @@ def run(options: argparse.Namespace) -> int:
     if not settings.style:
         raise SettingError("--style is missing: give a picture file or a built-in style's name (`nbst-live styles`)")
     style = app.open_styles(settings)[0]
-    plans = _plans(options)
+    plans, broken = _plans(options), 0
     with Studio(settings, style) as studio:
         for plan in plans:
+            try:
+                photo = read_picture(plan.photo)
+            except PictureError as error:
+                if len(plans) == 1:
+                    raise
+                log.warning("%s", error)
+                broken += 1
+                continue
             trace = None if plan.trace is None else Trace(plan.trace)
-            picture, matte = studio.paint(read_picture(plan.photo), trace)
+            picture, matte = studio.paint(photo, trace)
             write_picture(plan.picture, picture)
             if plan.matte is not None:
                 write_picture(plan.matte, matte)
             if trace is not None:
                 trace.finish()
+    if broken:
+        raise PictureError(f"{broken} of {len(plans)} photos could not be read and were left out; the others are done")
     return 0
 
 
@@ -75,7 +89,7 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
     InputError.
     """
     photos = _photos(options.photos)
-    several = len(photos) > 1 or options.photos[0].is_dir()
+    several = len(photos) > 1 or is_dir(options.photos[0])
     plans = [
         Plan(
             photo,
@@ -87,6 +101,7 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
     ]
     taken = {photo.resolve() for photo in photos}
     for target in (path for plan in plans for path in (plan.picture, plan.matte) if path is not None):
+        check_target(target)
         if target.resolve() in taken:
             raise InputError(f"{target} would be written over; give another -o or --mask-out, or photos of other names")
         taken.add(target.resolve())
@@ -152,18 +167,23 @@ def _photos(given: list[Path]) -> list[Path]:
     """The photos named, and those in the folders named, sorted. Raises InputError."""
     found: list[Path] = []
     for path in given:
-        inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
-        if not inside:
-            raise InputError(f"{path} holds no photo; expected files such as .jpg or .png")
-        found += inside
+        found += _photos_in(path) if is_dir(path) else [path]
+    return found
+
+
+def _photos_in(folder: Path) -> list[Path]:
+    try:
+        found = sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}; check its permissions") from error
+    if not found:
+        raise InputError(f"{folder} holds no photo; expected files such as .jpg or .png")
     return found
 
 
 def _target(output: Path, photo: Path, several: bool) -> Path:
     """The file for a photo's result: `output` itself, or a PNG in it where it is a folder."""
-    if not several and not output.is_dir() and output.suffix:
-        if not output.parent.is_dir():
-            raise InputError(f"{output} cannot be written: there is no folder {output.parent}; make it first")
+    if not several and not is_dir(output) and output.suffix:
         return output
     try:
         output.mkdir(parents=True, exist_ok=True)

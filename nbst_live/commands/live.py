@@ -14,7 +14,7 @@ from nbst_live.commands.progress import Interruption
 from nbst_live.controls import Command, TerminalKeys, command_of, help_lines
 from nbst_live.errors import NbstError
 from nbst_live.logs import StatusLine, start_log
-from nbst_live.report import live_report, write_report
+from nbst_live.report import check_report, live_report, write_report
 from nbst_live.settings import Settings
 from nbst_live.sinks.recorder import Recorder
 
@@ -26,6 +26,7 @@ STATUS_SECONDS = 0.5
 def run(settings: Settings) -> int:
     """Runs live, or renders a clip to a file; returns the exit status. Raises NbstError."""
     start_log(verbose=settings.verbose)
+    check_report(settings.report)
     if app.is_clip(settings) and settings.record is not None:
         return render.run(settings)
     if settings.refine != "guided":

@@ -12,7 +12,7 @@ from nbst_live.errors import InputError, PictureError, SourceEnded, SourceStalle
 from nbst_live.logs import start_log
 from nbst_live.mask.people import People
 from nbst_live.options import MASKING, add_settings, settings_of
-from nbst_live.paths import exists
+from nbst_live.paths import exists, why_unwritable
 from nbst_live.pictures import read_picture, write_picture
 from nbst_live.settings import Settings
 from nbst_live.sinks.recorder import GreyRecorder
@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"got output {options.output}, expected .png for a photo's mask or .mkv for a clip's")
     if exists(options.output) and exists(options.source) and options.output.samefile(options.source):
         raise InputError(f"{options.output} is the input, which would be written over; give another -o")
+    if why := why_unwritable(options.output):
+        raise InputError(f"{options.output} cannot be written: {why}")
     (_mask_clip if clip else _mask_photo)(options.source, options.output, settings)
     return 0
 

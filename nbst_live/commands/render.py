@@ -19,7 +19,6 @@ from nbst_live.pipeline import Outputs
 from nbst_live.pipeline import run as run_pipeline
 from nbst_live.report import render_report, write_report
 from nbst_live.settings import Settings
-from nbst_live.sinks.video_file import check_target
 from nbst_live.stages import Masker, Matte, Room, Source
 
 log = logging.getLogger(__name__)
@@ -39,12 +38,15 @@ def run(settings: Settings) -> int:
         source = opened.enter_context(app.open_source(settings, realtime=False))
         size = (source.info.width, source.info.height)
         masker = opened.enter_context(app.open_still_masker(settings, size))
-        if settings.record is not None:
-            check_target(settings.record)
+        app.check_rendering(settings, source.info)
+        outputs = opened.enter_context(Outputs([]))
+        if settings.virtual_camera is not None and not settings.no_virtual_camera:
+            outputs.sinks.append(app.open_virtual_camera(settings, source.info))
         cutting, painting = app.open_cutting(settings), PaintingBar(interruption)
         backdrop = _painted_room(settings, masker, size, painting)
         # Opened only now: what went wrong before has cost no earlier recording of that name.
-        outputs = opened.enter_context(Outputs(app.open_sinks(settings, source, live=False)))
+        if settings.record is not None:
+            outputs.sinks.append(app.open_recorder(settings, settings.record, source, live=False))
         pipeline = app.open_pipeline(settings, masker, cutting, backdrop, size)
         with bar("rendering", source.info.frames) as shown:
 

@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
 from nbst_live.errors import SinkError
+from nbst_live.paths import for_ffmpeg
 
 if TYPE_CHECKING:  # generic in PyAV's stubs alone
     from av.packet import Packet
@@ -63,7 +64,7 @@ class AudioTrack:
     def open(cls, path: Path, output: OutputContainer) -> Self | None:
         """The clip's sound; None when it has none. Raises SinkError when the clip cannot be read."""
         try:
-            clip = av.open(path)
+            clip = av.open(for_ffmpeg(path))
         except (OSError, av.FFmpegError) as error:
             raise SinkError(f"cannot read the sound of {path}: {error}; expected the clip that is recorded") from error
         if clip.streams.audio:

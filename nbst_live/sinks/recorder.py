@@ -13,19 +13,21 @@ from av.video.reformatter import ColorRange
 from nbst_live.closing import Closable
 from nbst_live.errors import SinkError
 from nbst_live.parsing import Split
+from nbst_live.paths import exists
 from nbst_live.sinks.audio import AudioTrack
 from nbst_live.sinks.encoders import Encoder, choose
 from nbst_live.sinks.frame_writer import Buffer, FrameWriter
 from nbst_live.sinks.i420 import planes_for, to_i420
 from nbst_live.sinks.microphone import Microphone
 from nbst_live.sinks.slots import Slots
-from nbst_live.sinks.video_file import OpenTrack, VideoFile, as_sink_error, check_target
+from nbst_live.sinks.video_file import Colours, OpenTrack, VideoFile, as_sink_error, check_target
 from nbst_live.stages import Picture
 
 log = logging.getLogger(__name__)
 
-_SMPTE170M = 6
-"""BT.601's matrix as H.264 numbers it (Rec. ITU-T H.264, table E-5)."""
+_BT601 = Colours(ColorRange.MPEG, 6)
+"""Its matrix as H.264 numbers it (Rec. ITU-T H.264, table E-5), which is that of `i420`."""
+_FULL_RANGE = Colours(ColorRange.JPEG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,11 @@ class Recorder(Closable):
         how = how or How()
         self.name = f"recording {path}"
         self._path, self._fps, self._split, self._microphone = Path(path), fps, how.split, microphone
-        check_target(self._path)
-        new_planes = partial(planes_for, width, height)
-        rows, even_width = new_planes().shape
-        self._size = (even_width, rows // 3 * 2)
         self._clip = audio_from
         self._open_track = self._tracks(audio_from)
-        self._encoder = choose(how.encoder, self._size, fps, live=live, quality=how.quality)
+        self._encoder = encoder_for(self._path, width, height, fps, live=live, clip=audio_from, how=how)
+        new_planes = partial(planes_for, width, height)
+        self._size = _even(width, height)
         self._slots = Slots(fps) if how.times == "constant" else None
         self._number = 0
         self._closed = False
@@ -112,16 +112,9 @@ class Recorder(Closable):
     def _next_file(self) -> VideoFile:
         """The file for the pictures to come, open."""
         self._number += 1
-        path = self._path
-        if self._split is not None:
-            path = path.with_stem(f"{path.stem}-{self._number:03}")
-        if self._clip is not None and path.exists() and path.samefile(self._clip):
-            raise SinkError(
-                f"cannot record to {path}: it is the clip being read, which would be lost; give another name"
-            )
-        file = VideoFile(path, self._size, self._fps, self._encoder, self._open_track)
-        file.start(ColorRange.MPEG, _SMPTE170M)
-        return file
+        path = _numbered(self._path, self._split, self._number)
+        _spare(self._clip, path)
+        return VideoFile(path, self._size, self._fps, self._encoder, _BT601, self._open_track)
 
     def _encode(self, planes: Buffer, time: float) -> None:
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
@@ -142,6 +135,30 @@ class Recorder(Closable):
         self._file.finish()
 
 
+def encoder_for(path: Path, width: int, height: int, fps: float, *, live: bool, clip: Path | None, how: How) -> Encoder:
+    """Whose pictures such a `Recorder` writes. Raises SinkError where it could not be opened; changes nothing, so that
+    who paints first can ask before.
+    """
+    check_target(path)
+    _spare(clip, _numbered(path, how.split, 1))
+    return choose(how.encoder, _even(width, height), fps, live=live, quality=how.quality)
+
+
+def _even(width: int, height: int) -> tuple[int, int]:
+    rows, even_width = planes_for(width, height).shape
+    return even_width, rows // 3 * 2
+
+
+def _numbered(path: Path, split: Split | None, number: int) -> Path:
+    return path if split is None else path.with_stem(f"{path.stem}-{number:03}")
+
+
+def _spare(clip: Path | None, path: Path) -> None:
+    """Raises SinkError where a recording would go over the clip that it is made of."""
+    if clip is not None and exists(path) and exists(clip) and path.samefile(clip):
+        raise SinkError(f"cannot record to {path}: it is the clip being read, which would be lost; give another name")
+
+
 class GreyRecorder(Closable):
     """A recording of masks, (H, W) uint8, bit for bit: FFV1, full-range grey, in .mkv. Every mask is written.
 
@@ -152,9 +169,8 @@ class GreyRecorder(Closable):
         if Path(path).suffix.lower() != ".mkv":
             raise SinkError(f"cannot record masks to {path}: expected a name that ends in .mkv, which holds FFV1")
         encoder = Encoder("ffv1", "gray", {"level": "3", "slicecrc": "1"})
-        self._file = VideoFile(Path(path), (width, height), fps, encoder)
+        self._file = VideoFile(Path(path), (width, height), fps, encoder, _FULL_RANGE)
         self._shape = (height, width)
-        self._file.start(ColorRange.JPEG)
         self.name = f"mask recording {path}"
         self._writer = FrameWriter(self._new_buffer, self._encode, self._file.finish, drop=False)
 

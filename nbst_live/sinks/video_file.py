@@ -3,6 +3,8 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, cast
@@ -13,6 +15,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from nbst_live.errors import SinkError
+from nbst_live.paths import exists, for_ffmpeg, is_file, why_unwritable
 from nbst_live.sinks.encoders import Encoder
 
 TICKS = 90000
@@ -55,35 +58,51 @@ OpenTrack = Callable[[OutputContainer], Track | None]
 """Adds a sound stream to a container; None where there is no sound."""
 
 
-class VideoFile:
-    """A file of pictures of `size`, (width, height), shown about `fps` times a second. After `start` for one thread.
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """How a file says that its numbers are meant: their range, and the matrix from RGB as H.264 numbers it."""
 
-    The file is locked against other programs of this kind. Raises SinkError.
+    range: ColorRange
+    matrix: int | None = None
+
+
+class VideoFile:
+    """A file of pictures of `size`, (width, height), shown about `fps` times a second; for one thread at a time.
+
+    It is open and its header written, so that a file that cannot be written shows at once, and locked against other
+    programs of this kind. Raises SinkError, and then leaves no file where none was.
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: float, encoder: Encoder, open_track: OpenTrack | None = None
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: float,
+        encoder: Encoder,
+        colours: Colours,
+        open_track: OpenTrack | None = None,
     ) -> None:
         check_target(path)
-        self._path = path
-        self._lock = _locked(path)
-        with as_sink_error(f"recording {path}"):
-            settings = _CONTAINERS[path.suffix.lower()] | _AT_ONCE
-            self._container: OutputContainer = av.open(path, "w", container_options=settings)
-        rate = Fraction(fps).limit_denominator(1001)
-        self._stream = cast("VideoStream", self._container.add_stream(encoder.codec, rate, dict(encoder.options)))
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = encoder.layout
-        context = self._stream.codec_context
-        context.time_base = Fraction(1, TICKS)
-        context.gop_size = max(round(fps), 1)
-        if encoder.bit_rate is not None:
-            context.bit_rate = encoder.bit_rate
-        self._layout = encoder.layout
-        self._track = None if open_track is None else open_track(self._container)
-        self._step = round(TICKS / fps)
+        self._path, self._layout, self._step = path, encoder.layout, round(TICKS / fps)
         self._first: float | None = None
         self._last = -MIN_STEP
+        with ExitStack() as failing, ExitStack() as opened:
+            if not exists(path):
+                failing.callback(_remove, path)
+            if (lock := _locked(path)) is not None:
+                opened.callback(os.close, lock)
+            with as_sink_error(f"recording {path}"):
+                settings = _CONTAINERS[path.suffix.lower()] | _AT_ONCE
+                self._container: OutputContainer = av.open(for_ffmpeg(path), "w", container_options=settings)
+                opened.callback(self._close_container)
+                self._stream = self._add_stream(size, fps, encoder, colours)
+            self._track = None if open_track is None else open_track(self._container)
+            if self._track is not None:
+                opened.callback(self._track.close)
+            with as_sink_error(f"recording {path}"):
+                self._container.start_encoding()
+            self._opened = opened.pop_all()
+            failing.pop_all()
 
     @property
     def seconds(self) -> float:
@@ -94,19 +113,6 @@ class VideoFile:
     def bytes(self) -> int:
         """How much lies on the disk."""
         return self._path.stat().st_size
-
-    def start(self, color_range: ColorRange, colorspace: int | None = None) -> None:
-        """Opens the encoder and writes the header, so that a file that cannot be written shows at once."""
-        context = self._stream.codec_context
-        context.color_range = color_range
-        if colorspace is not None:
-            context.colorspace = colorspace
-        try:
-            with as_sink_error(f"recording {self._path}"):
-                self._container.start_encoding()
-        except SinkError:
-            self.release()
-            raise
 
     def write(self, frame: av.VideoFrame, time: float) -> None:
         """Encodes a frame that is shown from `time` seconds on."""
@@ -131,13 +137,26 @@ class VideoFile:
 
     def release(self) -> None:
         """Closes what is open, also after a failure, which was raised already."""
-        if self._track is not None:
-            self._track.close()
+        self._opened.close()
+
+    def _close_container(self) -> None:
         with contextlib.suppress(OSError, av.FFmpegError):
             self._container.close()
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
+
+    def _add_stream(self, size: tuple[int, int], fps: float, encoder: Encoder, colours: Colours) -> VideoStream:
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = cast("VideoStream", self._container.add_stream(encoder.codec, rate, dict(encoder.options)))
+        stream.width, stream.height = size
+        stream.pix_fmt = encoder.layout
+        context = stream.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.gop_size = max(round(fps), 1)
+        context.color_range = colours.range
+        if colours.matrix is not None:
+            context.colorspace = colours.matrix
+        if encoder.bit_rate is not None:
+            context.bit_rate = encoder.bit_rate
+        return stream
 
 
 def check_target(path: Path) -> None:
@@ -145,19 +164,20 @@ def check_target(path: Path) -> None:
     kinds = ", ".join(_CONTAINERS)
     if path.suffix.lower() not in _CONTAINERS:
         raise SinkError(f"cannot record to {path}: its kind is {path.suffix or 'not given'!r}, expected one of {kinds}")
-    if path.is_dir():
-        raise SinkError(f"cannot record to {path}: it is a folder; give a file name that ends in one of {kinds}")
-    if not path.parent.is_dir():
-        raise SinkError(f"cannot record to {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise SinkError(f"cannot record to {path}: no permission to write there; choose another folder")
-    if not path.exists():
+    if why := why_unwritable(path):
+        raise SinkError(f"cannot record to {path}: {why}")
+    if not exists(path):
         return
-    if not path.is_file():
+    if not is_file(path):
         raise SinkError(f"cannot record to {path}: it is no ordinary file; give another name")
     lock = _locked(path)
     if lock is not None:
         os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _locked(path: Path) -> int | None:
