@@ -45,7 +45,7 @@ from nbst_live.sinks.preview import PreviewSink
 from nbst_live.sinks.readers import Readers
 from nbst_live.sinks.recorder import How, Recorder, encoder_for
 from nbst_live.sinks.virtual_camera import VirtualCameraSink
-from nbst_live.stages import Backdrop, Masker, Sink, Source, SourceInfo
+from nbst_live.stages import MIN_SIDE, Backdrop, Masker, Sink, Source, SourceInfo
 
 log = logging.getLogger(__name__)
 
@@ -259,7 +259,7 @@ def open_worker(size: tuple[int, int], settings: Settings, *, niceness: int) -> 
 def worker_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
     """The (width, height) at which frames of (width, height) are painted."""
     scale = min(1.0, solver_settings(settings).size / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return max(MIN_SIDE, round(size[0] * scale)), max(MIN_SIDE, round(size[1] * scale))
 
 
 def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverSettings:

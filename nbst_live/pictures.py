@@ -1,6 +1,7 @@
 """Picture files in and out, and the styles among them."""
 
 import contextlib
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from nbst_live.paths import exists, is_file, typed, why_unwritable
 from nbst_live.stages import MIN_SIDE, Picture
 
 MAX_BYTES = 256 << 20
+PARTIAL = ".partial-"
+"""In the names of files that are being written; the process's number follows."""
 READABLE = "a picture such as JPEG, PNG or WebP"
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 """What is read, by Pillow's names: pictures of pixels alone, as other formats run programs or hold scenes."""
@@ -95,15 +98,21 @@ def check_target(path: Path) -> None:
 def write_picture(path: Path, picture: Picture) -> None:
     """Writes a picture in the format of its suffix, a PNG without one, whole or not at all. Raises InputError."""
     check_target(path)
-    partial = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
         done, data = cv2.imencode(path.suffix or ".png", picture)
-        if not done:
-            raise InputError(f"{path} cannot be written: {path.suffix!r} does not take such a picture; use .png")
-        data.tofile(partial)
+    except cv2.error:
+        done = False
+    if not done:
+        raise InputError(f"{path} cannot be written: {path.suffix!r} does not take such a picture; use .png")
+    write_whole(path, data.tobytes())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file, whole or not at all, whoever else writes it meanwhile. Raises InputError."""
+    partial = path.with_name(f".{path.name}{PARTIAL}{os.getpid()}")
+    try:
+        partial.write_bytes(content)
         partial.replace(path)
-    except cv2.error as error:
-        raise InputError(f"{path} cannot be written: {path.suffix!r} does not take such a picture; use .png") from error
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()

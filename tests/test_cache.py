@@ -32,7 +32,7 @@ def test_what_was_stored_is_found_again_to_the_bit_through_camera_noise(cache, r
     cache.store("key", Signature.of(noisy(room, rng), KNOWN), painting)
     found = cache.load("key", Signature.of(noisy(room, rng), KNOWN))
     assert found is not None
-    assert (found[1] == painting).all()
+    assert (found.picture == painting).all()
 
 
 def test_a_person_who_sits_elsewhere_does_not_hide_the_room(cache, room, painting):
@@ -58,7 +58,7 @@ def test_the_same_room_is_stored_once_the_newest_painting(cache, room, painting,
     for picture in (painting, painting[::-1].copy()):
         cache.store("key", Signature.of(noisy(room, rng), KNOWN), picture)
     assert cache.usage()[0] == 1
-    assert (cache.load("key", Signature.of(room, KNOWN))[1] == painting[::-1]).all()
+    assert (cache.load("key", Signature.of(room, KNOWN)).picture == painting[::-1]).all()
 
 
 def test_the_oldest_go_when_it_grows_over_its_limit(tmp_path, rng):
@@ -77,6 +77,24 @@ def test_clear_leaves_nothing(cache, room, painting, tmp_path):
     cache.store("key", Signature.of(room, KNOWN), painting)
     assert cache.clear()[0] == 1
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_room_of_which_too_little_was_seen_is_not_kept(cache, room, painting):
+    little = KNOWN.copy()
+    little[:, 40:] = 0
+    cache.store("key", Signature.of(cv2.copyTo(room, little), little), painting)
+    assert cache.usage() == (0, 0)
+
+
+def test_a_painting_of_half_the_room_is_found_for_all_of_it_but_does_not_cover_it(cache, room, painting):
+    half = KNOWN.copy()
+    half[:, 80:] = 0
+    whole = Signature.of(room, KNOWN)
+    cache.store("key", Signature.of(cv2.copyTo(room, half), half), painting)
+    found = cache.load("key", whole)
+    assert found is not None
+    assert not found.signature.covers(whole)
+    assert whole.covers(found.signature)
 
 
 def test_what_cannot_be_removed_is_an_error_of_ours(tmp_path):

@@ -1,9 +1,12 @@
+import cv2
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 
 from nbst_live.backdrop import privacy
+from nbst_live.backdrop.privacy import ALIKE_SHARE, alike_share, painted
+from nbst_live.capture.drawn_room import draw_room
 
 
 @st.composite
@@ -57,3 +60,28 @@ def test_a_room_is_not_a_painting_of_itself(rng):
     assert not privacy.painted(room, room)
     assert not privacy.painted(np.clip(room + rng.normal(0, 4, room.shape), 0, 255).astype(np.uint8), room)
     assert privacy.painted(255 - room, room)
+
+
+def test_the_room_in_other_colours_blurred_or_in_another_light_is_no_painting():
+    room = draw_room(640, 360)
+    recoloured = np.ascontiguousarray(255 - room[..., ::-1])
+    for picture in (cv2.add(room, (40,) * 4), recoloured, cv2.GaussianBlur(recoloured, (0, 0), 2)):
+        assert alike_share(picture, room) > ALIKE_SHARE
+        assert not painted(picture, room)
+
+
+def test_other_details_are_a_painting_and_only_known_ones_count(rng):
+    room = draw_room(640, 360)
+    strokes = cv2.resize(rng.integers(0, 256, (90, 160, 3), np.uint8), (640, 360), interpolation=cv2.INTER_CUBIC)
+    assert alike_share(strokes, room) < 0.05
+    half = strokes.copy()
+    half[:, :320] = 255 - room[:, :320]
+    known = np.full((360, 640), 255, np.uint8)
+    assert not painted(half, room, known)
+    known[:, :340] = 0
+    assert painted(half, room, known)
+
+
+def test_where_the_room_has_no_detail_none_is_shown():
+    wall = np.full((90, 160, 3), 120, np.uint8)
+    assert alike_share(wall, wall) == 0

@@ -1,15 +1,16 @@
 import time
 
+import cv2
 import numpy as np
 import pytest
 
-from nbst_live.backdrop import means
+from nbst_live.backdrop import means, screen
 from nbst_live.backdrop import room as room_module
 from nbst_live.backdrop.cache import BackdropCache
 from nbst_live.backdrop.fake_worker import FakeWorker
 from nbst_live.backdrop.job import Cause
 from nbst_live.backdrop.pace import FLOOR
-from nbst_live.backdrop.privacy import raw_share
+from nbst_live.backdrop.privacy import RAW_SHARE, raw_share
 from nbst_live.backdrop.room import RoomBackdrop
 from nbst_live.capture.drawn_room import draw_room
 from nbst_live.gatys.settings import SolverSettings
@@ -31,7 +32,7 @@ def style(tmp_path):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(room_module, "DISSOLVE_SECONDS", 1e-9)
+    monkeypatch.setattr(screen, "DISSOLVE_SECONDS", 1e-9)
     monkeypatch.setattr(means, "RESTART_SECONDS", 0.0)
 
 
@@ -218,7 +219,7 @@ def test_without_a_mask_nothing_is_learned_and_nothing_asked(style):
     assert worker.jobs == []
 
 
-def test_it_is_painted_again_from_the_last_result_when_the_plate_has_grown(style):
+def test_it_is_painted_anew_when_the_plate_has_grown(style):
     worker = FakeWorker(*SIZE)
     backdrop = backdrop_of(style, worker)
     half = NOBODY.copy()
@@ -228,7 +229,38 @@ def test_it_is_painted_again_from_the_last_result_when_the_plate_has_grown(style
     shown(backdrop, alpha=half, seconds=1.0)
     assert len(worker.jobs) == 1
     shown(backdrop, seconds=2.0)
-    assert [job["warm"] for job in worker.jobs] == [False, True]
+    assert [job["warm"] for job in worker.jobs] == [False, False]
+
+
+def test_by_the_clock_it_goes_on_from_the_last_painting_while_the_room_is_the_same(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker, refresh=0.02)
+    shown(backdrop)
+    for brighter in (0, 2, 28, 54, 80, 81):
+        worker.publish(PAINTING, final=True)
+        room = cv2.add(ROOM, (brighter,) * 4)
+        for second in range(12):
+            shown(backdrop, picture=room, seconds=20.0 * brighter + second)
+            time.sleep(0.01)
+    warm = [job["warm"] for job in worker.jobs]
+    assert not warm[0]
+    assert warm[1]
+    assert not all(warm[1:]), "in a light far from that which it was painted in, it is painted anew"
+
+
+def test_a_finished_painting_stays_until_the_room_painted_anew_is_finished(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    finished = shown(backdrop)
+    backdrop.refresh()
+    shown(backdrop)
+    assert not worker.jobs[-1]["warm"]
+    worker.publish(PAINTING[:, ::-1])
+    assert (shown(backdrop) == finished).all()
+    worker.publish(PAINTING[:, ::-1], final=True)
+    assert (shown(backdrop) != finished).any()
 
 
 def test_it_is_refreshed_when_the_time_is_up_and_never_with_0(style):
@@ -243,7 +275,7 @@ def test_it_is_refreshed_when_the_time_is_up_and_never_with_0(style):
         assert len(worker.jobs) == jobs
 
 
-def test_when_the_camera_is_moved_the_room_is_painted_again_once_it_is_quiet(style, monkeypatch):
+def test_when_the_camera_is_moved_the_room_is_painted_anew_once_it_is_quiet(style, monkeypatch):
     monkeypatch.setattr(room_module, "SETTLE_SECONDS", 0.0)
     worker = FakeWorker(*SIZE)
     backdrop = backdrop_of(style, worker)
@@ -255,7 +287,35 @@ def test_when_the_camera_is_moved_the_room_is_painted_again_once_it_is_quiet(sty
     moved = np.ascontiguousarray(np.roll(ROOM, (8, -12), axis=(0, 1)))
     shown(backdrop, picture=moved, seconds=3.0)
     shown(backdrop, picture=moved, seconds=4.0)
-    assert [job["warm"] for job in worker.jobs] == [False, True]
+    assert [job["warm"] for job in worker.jobs] == [False, False]
+
+
+def test_in_another_light_what_is_shown_is_still_nowhere_near_the_room(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    near = PAINTING.copy()
+    near[:, :30] = ROOM[:, :30]
+    worker.publish(near, final=True)
+    for second in range(1, 60):
+        room = cv2.add(ROOM, (second // 2,) * 4)
+        now = shown(backdrop, picture=room, seconds=float(second))
+        assert raw_share(now, room) <= RAW_SHARE
+    assert len(worker.jobs) == 1
+    assert (now == near).all(axis=2).mean() > 0.7, "the rest of the painting stays"
+
+
+def test_a_cached_painting_of_half_the_room_is_shown_and_the_room_painted_anew(style, tmp_path):
+    half = NOBODY.copy()
+    half[:, :24] = 1
+    for alpha in (half, NOBODY):
+        worker = FakeWorker(*SIZE)
+        backdrop = backdrop_of(style, worker, cache=BackdropCache(tmp_path / "cache"))
+        first = shown(backdrop, alpha=alpha)
+        worker.publish(PAINTING, final=True)
+        last = shown(backdrop, alpha=alpha)
+    assert (first == last).mean() > 0.9
+    assert worker.jobs[0]["start"] is None
 
 
 def test_the_room_is_what_was_seen_of_it(style):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from nbst_live.errors import InputError, PictureError
 from nbst_live.paths import is_file
-from nbst_live.pictures import read_picture, write_picture
+from nbst_live.pictures import PARTIAL, read_picture, write_picture, write_whole
 from nbst_live.stages import Matte, Picture
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,10 @@ SAME_ROOM = 6.0
 """Mean difference of cells, in CIELAB units, up to which two plates are one room."""
 SHARED_CELLS = 0.3
 """Least share of cells that both plates must have seen."""
+NEW_CELLS = 0.04
+"""Share of cells that may have come to be known since, for a painting to be one of all that is known now."""
 LIMIT_BYTES = 100 << 20
+PICTURES = "[!.]*.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,19 @@ class Signature:
             return False
         return float(np.abs(self.cells - other.cells)[both].mean()) <= SAME_ROOM
 
+    def covers(self, later: "Signature") -> bool:
+        """Whether a painting of this plate will do for a later one: of the same room, of which hardly more is known."""
+        return self.matches(later) and float((later.seen & ~self.seen).mean()) <= NEW_CELLS
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A finished backdrop, (h, w, 3) uint8 BGR, its file, and the signature of the plate that it was painted from."""
+
+    path: Path
+    picture: Picture
+    signature: Signature
+
 
 class BackdropCache:
     """A folder of pairs: NAME.png, a finished backdrop at the solver's size, and NAME.json, what it was made for."""
@@ -60,34 +76,29 @@ class BackdropCache:
         self._folder = folder
         self._limit = limit_bytes
 
-    def find(self, key: str, signature: Signature) -> Path | None:
-        """The newest stored picture for this key (see `cache_key`) and room, None where there is none."""
-        for entry in sorted(self._folder.glob(f"{key}-*.json"), key=_modified, reverse=True):
-            stored = _read_signature(entry)
-            picture = entry.with_suffix(".png")
-            if stored is not None and stored.matches(signature) and is_file(picture):
-                return picture
-        return None
-
-    def load(self, key: str, signature: Signature) -> tuple[Path, Picture] | None:
-        """The stored picture and its file; a broken one counts as none."""
-        path = self.find(key, signature)
+    def load(self, key: str, signature: Signature) -> Stored | None:
+        """The newest backdrop for this key (see `cache_key`) and room; a broken one counts as none."""
+        found = self._find(key, signature)
         try:
-            return None if path is None else (path, read_picture(path))
+            return None if found is None else Stored(found[0], read_picture(found[0]), found[1])
         except PictureError as error:
             log.warning("cache: %s", error)
             return None
 
     def store(self, key: str, signature: Signature, picture: Picture) -> None:
-        """Keeps a finished backdrop in place of an earlier one of the same room; a full disk only costs the entry."""
+        """Keeps a finished backdrop in place of an earlier one of the same room; a full disk only costs the entry, and
+        so does a room of which too little was seen to be known again.
+        """
+        if signature.seen.mean() < SHARED_CELLS:
+            return
         name = hashlib.sha256(signature.cells.tobytes()).hexdigest()[:12]
-        earlier = self.find(key, signature)
-        path = earlier or self._folder / f"{key}-{name}.png"
+        earlier = self._find(key, signature)
+        path = self._folder / f"{key}-{name}.png" if earlier is None else earlier[0]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_picture(path, picture)
             entry = {"cells": signature.cells.round(1).tolist(), "seen": signature.seen.tolist()}
-            path.with_suffix(".json").write_text(json.dumps(entry), encoding="utf-8")
+            write_whole(path.with_suffix(".json"), json.dumps(entry).encode())
             self._shrink()
         except (InputError, OSError) as error:
             log.warning("cache: %s", error)
@@ -95,7 +106,7 @@ class BackdropCache:
     def usage(self) -> tuple[int, int]:
         """How many pictures are stored, and their bytes. Raises InputError."""
         try:
-            sizes = [file.stat().st_size for file in self._folder.glob("*.png")]
+            sizes = [file.stat().st_size for file in self._folder.glob(PICTURES)]
         except OSError as error:
             raise InputError(f"{self._folder} cannot be read: {error.strerror}; check its permissions") from error
         return len(sizes), sum(sizes)
@@ -104,15 +115,23 @@ class BackdropCache:
         """Removes everything; returns how many pictures and bytes that were. Raises InputError."""
         pictures, size = self.usage()
         try:
-            for file in [*self._folder.glob("*.png"), *self._folder.glob("*.json"), *self._folder.glob(".*.partial*")]:
-                file.unlink(missing_ok=True)
+            for kind in (PICTURES, "*.json", f".*{PARTIAL}*"):
+                for file in self._folder.glob(kind):
+                    file.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{self._folder} cannot be cleared: {error.strerror}; check its permissions") from error
         return pictures, size
 
+    def _find(self, key: str, signature: Signature) -> tuple[Path, Signature] | None:
+        for entry in sorted(self._folder.glob(f"{key}-*.json"), key=_modified, reverse=True):
+            stored, picture = _read_signature(entry), entry.with_suffix(".png")
+            if stored is not None and stored.matches(signature) and is_file(picture):
+                return picture, stored
+        return None
+
     def _shrink(self) -> None:
         """Removes the oldest pictures until the rest is within the limit."""
-        pictures = sorted(self._folder.glob("*.png"), key=_modified, reverse=True)
+        pictures = sorted(self._folder.glob(PICTURES), key=_modified, reverse=True)
         total = 0
         for file in pictures:
             total += file.stat().st_size

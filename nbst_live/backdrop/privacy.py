@@ -2,13 +2,15 @@
 
 A frame shows the raw room when more than RAW_SHARE of its background pixels are within RAW_LEVELS grey levels of the
 source. Two unrelated pictures agree by chance on more pixels than that, so a backdrop is not only measured: `repel`
-moves the few pixels that came too near.
+moves the few pixels that came too near. And a room in other colours is a room still: what is `painted` has other
+details than the room, too.
 """
 
 from functools import reduce
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from nbst_live.stages import Matte, Picture
 
@@ -19,6 +21,19 @@ DISTANCE = 16
 UNPAINTED_SHARE = 0.25
 """Share of pixels at RAW_LEVELS up to which a picture counts as painted: `repel` alone must not make a painting of a
 room.
+"""
+REFUSED = "the painting is too much like the room to be shown; a higher --strength helps"
+DETAIL_SIZE = 480
+"""Long side in pixels at which details are compared: what is smaller is the camera's noise."""
+DETAIL_WINDOW = 9
+"""Side in pixels of the windows that are compared, a book's back or a face on a photo at that size."""
+TEXTURE = 6.0
+"""Standard deviation in grey levels from which there is a detail in a window."""
+ALIKE = 0.9
+"""Correlation from which two windows show the same."""
+ALIKE_SHARE = 0.25
+"""Share of the room's details up to which a picture may show the same. Of finished paintings of two rooms in thirteen
+styles it is 0.16 at most, 0.21 in the room's own colours at strength 0; of a room blurred by 2 pixels 0.41 and more.
 """
 
 
@@ -35,7 +50,38 @@ def raw_share(picture: Picture, room: Picture, known: Matte | None = None, level
 
 def painted(picture: Picture, room: Picture, known: Matte | None = None) -> bool:
     """Whether a picture, before any `repel`, differs from the room enough to be shown; arguments as in `raw_share`."""
-    return raw_share(picture, room, known) <= UNPAINTED_SHARE
+    return raw_share(picture, room, known) <= UNPAINTED_SHARE and alike_share(picture, room, known) <= ALIKE_SHARE
+
+
+def alike_share(picture: Picture, room: Picture, known: Matte | None = None) -> float:
+    """Share, in [0, 1], of the room's details that the picture shows too, in whatever colours, be it as a negative; 0
+    where it has none.
+
+    By the correlation of both pictures' luma in small windows (normalised cross-correlation; Lewis, "Fast normalized
+    cross-correlation", 1995). Arguments as in `raw_share`.
+    """
+    scale = min(1.0, DETAIL_SIZE / max(room.shape[:2]))
+    size = max(1, round(room.shape[1] * scale)), max(1, round(room.shape[0] * scale))
+    ours, theirs = (_luma(p, size) for p in (picture, room))
+    mean_ours, mean_theirs = _mean(ours), _mean(theirs)
+    spread_ours = _mean(ours * ours) - mean_ours * mean_ours
+    spread_theirs = _mean(theirs * theirs) - mean_theirs * mean_theirs
+    common = _mean(ours * theirs) - mean_ours * mean_theirs
+    details = spread_theirs > TEXTURE**2
+    if known is not None:
+        details &= cv2.resize(known, size, interpolation=cv2.INTER_AREA) == 255
+    # The floor keeps a flat picture, whose spread is rounding, from agreeing by chance.
+    alike = np.abs(common[details]) > ALIKE * np.sqrt(np.maximum(spread_ours[details], 1) * spread_theirs[details])
+    return float(alike.mean()) if alike.size else 0.0
+
+
+def _luma(picture: Picture, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+
+
+def _mean(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(cv2.blur(plane, (DETAIL_WINDOW, DETAIL_WINDOW)), np.float32)
 
 
 def repel(picture: Picture, room: Picture) -> Picture:

@@ -6,17 +6,18 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from nbst_live.backdrop import privacy
 from nbst_live.backdrop.cache import BackdropCache, Signature, cache_key
-from nbst_live.backdrop.dissolve import Dissolve
 from nbst_live.backdrop.job import Failed, Progress
 from nbst_live.backdrop.means import Means
 from nbst_live.backdrop.pace import Pace
 from nbst_live.backdrop.plate import Plate, shrink
+from nbst_live.backdrop.screen import Screen
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.closing import Closable
 from nbst_live.gatys.settings import SolverSettings
@@ -25,16 +26,13 @@ from nbst_live.stages import Alpha, Frame, Matte, Picture, Room
 
 log = logging.getLogger(__name__)
 
-DISSOLVE_SECONDS = 1.2
 EAGER_FRAMES = 10
 """The first frames all go into the plate, later ones every PLATE_SECONDS."""
 PLATE_SECONDS = 0.2
 SETTLE_SECONDS = 1.0
 """How long the camera and the light must have been quiet before the room is painted again because of them."""
 GROWN = 0.08
-"""Growth of the plate's coverage after which the room is painted again."""
-
-REFUSED = "the painting is too much like the room to be shown; a higher --strength helps"
+"""Growth of the plate's coverage after which the room is painted anew."""
 
 
 @dataclass(slots=True)
@@ -55,8 +53,26 @@ class SolverState:
     """What went wrong and what comes next; empty once a painting is finished again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """A painting that the solver was asked for: in which style, by its cache key, and of which room.
+
+    `again`: it goes on from the last one; `whole`: it is shown when finished, as its first pictures would come over a
+    finished one.
+    """
+
+    key: str
+    signature: Signature
+    again: bool
+    whole: bool
+
+
 class RoomBackdrop(Closable):
     """Gathers the plate, has it painted, and shows only what is measurably painted.
+
+    The first painting of a style is shown as it gets finer. Later ones that the clock asks for go on from the last;
+    a room that was not painted so yet, be it moved, in another light or seen further, is painted anew, and so it is on
+    request.
 
     `size` is the frames' (width, height). `photo`, when given, is painted instead of the room. `latest` needs an
     `observe` before it. `painted_at` is the `time.monotonic()` of the first painted picture. For one thread, but `room`
@@ -84,43 +100,41 @@ class RoomBackdrop(Closable):
         self._upsets = 0
         self._observed = 0
         self._added = 0.0
-        self._screen: Dissolve | None = None
-        self._next: Picture | None = None
+        self._screen: Screen | None = None
         self._asked = 0.0
         self._asked_coverage = 0.0
-        self._signature: Signature | None = None
-        self._job_key = ""
-        self._recovering = False
+        self._commission: Commission | None = None
         self.use(style)
 
     def use(self, style: Style) -> None:
         """Changes to another style: its own picture stands in until the room is painted in it. Raises PictureError."""
         photo = b"" if self._photo is None else self._photo.tobytes()
-        self._key = cache_key(style.paintings, self._settings, hashlib.sha256(photo).hexdigest())
+        self._key = cache_key(style.paintings, self._settings, self._worker.size, hashlib.sha256(photo).hexdigest())
         self.style = style
-        self._painted = self._recovering = False
+        self._painted = False
+        self._painted_from: Signature | None = None
         if self._screen is not None:
-            self._next = self._guarded(cover(style.picture, *self._size))
+            self._screen.bring(cover(style.picture, *self._size))
         self.refresh()
 
     def refresh(self) -> None:
-        """Has the room painted again from the present result, now."""
+        """Has the room painted anew, now."""
         self._means.restore()
         self.state.trouble = ""
-        self._want(0.0)
+        self._want_anew(0.0)
 
     def observe(self, frame: Frame, alpha: Alpha | None, corrected: Alpha | None = None) -> None:
         """Learns the room from a frame; the first one also makes sure that the style picture nowhere is the room."""
         if self._screen is None:
-            first = privacy.repel(cover(self.style.picture, *self._size), frame.picture)
-            self._screen = Dissolve(first, DISSOLVE_SECONDS)
+            self._screen = Screen(cover(self.style.picture, *self._size), frame.picture)
         if alpha is None:
             return
         self._observed += 1
         if self._observed <= EAGER_FRAMES or frame.time - self._added >= PLATE_SECONDS:
             self._plate.learn(frame.picture, alpha, alpha if corrected is None else corrected)
             self._added = frame.time
-            self._heed_upsets()
+            self._heed_plate()
+            self._screen.watch(self._plate.room())
         if self._due(time.monotonic()):
             self._ask()
 
@@ -130,11 +144,7 @@ class RoomBackdrop(Closable):
             raise RuntimeError("latest() needs an observe() before it")
         for message in self._worker.poll():
             self._hear(message)
-        now = time.monotonic()
-        if self._next is not None and not self._screen.busy:
-            self._screen.begin(self._next, now)
-            self._next = None
-        return self._screen.advance(now)
+        return self._screen.advance(self._plate.room(), time.monotonic())
 
     def room(self) -> Room:
         """The empty room as it is known now."""
@@ -148,26 +158,30 @@ class RoomBackdrop(Closable):
         """Ends the solver's process."""
         self._worker.close()
 
-    def _want(self, delay: float) -> None:
+    def _want_anew(self, delay: float) -> None:
+        """Wants the room painted, and not from the last painting, in so many seconds."""
         self._wanted: float | None = time.monotonic() + delay
+        self._anew = True
 
-    def _heed_upsets(self) -> None:
-        """Wants the room painted again when the camera was moved or the light has changed, once that is over."""
-        if self._plate.upsets == self._upsets:
+    def _heed_plate(self) -> None:
+        """Wants the room painted anew when the camera was moved or the light has changed, once that is over, and when
+        much more of it is known.
+        """
+        moved, self._upsets = self._plate.upsets != self._upsets, self._plate.upsets
+        if self._photo is not None:
             return
-        self._upsets = self._plate.upsets
-        if self._photo is None and (self._wanted is None or self._painted):
-            log.info("the camera was moved, or the light has changed: the room will be painted again")
-            self._want(SETTLE_SECONDS)
+        if moved and (self._wanted is None or self._painted):
+            log.info("the camera was moved, or the light has changed: the room will be painted anew")
+            self._want_anew(SETTLE_SECONDS)
+        grown = self._plate.coverage - self._asked_coverage >= GROWN
+        if grown and self._wanted is None and not self.state.busy and not self._means.exhausted:
+            self._want_anew(0.0)
 
     def _due(self, now: float) -> bool:
-        """Whether to ask for a painting: wanted, or with an idle solver when the plate has grown or the time is up."""
+        """Whether to ask for a painting: wanted, or with an idle solver when the time is up."""
         if self._wanted is not None:
             return now >= self._wanted
-        if self.state.busy:
-            return False
-        grown = self._photo is None and self._plate.coverage - self._asked_coverage >= GROWN
-        return (grown and not self._means.exhausted) or 0 < self._refresh <= now - self._asked
+        return not self.state.busy and 0 < self._refresh <= now - self._asked
 
     def _ask(self) -> None:
         """Sends the solver the room as it is known now; a cached painting of the same room is shown at once."""
@@ -176,18 +190,24 @@ class RoomBackdrop(Closable):
             self._means.restore()
         room, known = self._room()
         plate, known = shrink(room, known, self._worker.size)
-        self._signature, self._job_key = Signature.of(plate, known), self._key
-        warm = self._painted
-        found = None if self._cache is None else self._cache.load(self._key, self._signature)
-        if found is not None and not warm:
-            self._admit(found[1])
+        signature = Signature.of(plate, known)
+        start = None if self._painted else self._recall(signature)
+        before = None if self._anew else self._painted_from
+        again = before is not None and before.covers(signature)
         if not self._worker.alive:
             log.warning("solver: starting its process again")
             self._worker.start()
-        start = None if found is None else found[0]
         settings = self._means.settings
-        self._worker.submit(plate, known, styles=self.style.paintings, settings=settings, start=start, warm=warm)
-        self.state.busy, self.state.step = True, 0
+        self._worker.submit(plate, known, styles=self.style.paintings, settings=settings, start=start, warm=again)
+        self._commission = Commission(self._key, signature, again, whole=self._painted and not again)
+        self._anew, self.state.busy, self.state.step = False, True, 0
+
+    def _recall(self, signature: Signature) -> Path | None:
+        """Shows the cached painting of this room, if there is one; its file, if it will do to go on from."""
+        found = None if self._cache is None else self._cache.load(self._key, signature)
+        if found is None or not self._admit(found.picture) or not found.signature.covers(signature):
+            return None
+        return found.path
 
     def _hear(self, message: Progress | Failed) -> None:
         """Takes one message of the solver into the state, and its picture if there is one."""
@@ -199,11 +219,11 @@ class RoomBackdrop(Closable):
         state.steps_done += 1
         trouble = ""
         if message.published:
-            picture = self._worker.take()
-            if self._job_key != self._key:
+            picture, job = self._worker.take(), self._commission
+            if job is None or job.key != self._key:
                 return  # painted in the style before this one
-            if (message.final or not self._recovering) and not self._show(picture, final=message.final):
-                trouble = REFUSED
+            if (message.final or not job.whole) and not self._show(picture, job, final=message.final):
+                trouble = privacy.REFUSED
         if message.final:
             self._means.succeed()
             state.solves += 1
@@ -214,7 +234,7 @@ class RoomBackdrop(Closable):
                 if state.trouble:
                     log.warning("solver: painted again")
                 log.info("solver: painted in %.1f s", message.seconds)
-            self._recovering, state.busy, state.trouble = False, False, trouble
+            state.busy, state.trouble = False, trouble
 
     def _fall_back(self, failed: Failed) -> None:
         """Has the job tried again with smaller means; one that died idle is only started again at the next job."""
@@ -225,36 +245,32 @@ class RoomBackdrop(Closable):
             return
         state.busy, state.trouble = False, self._means.fail(failed)
         log.warning("solver: %s", state.trouble)
-        # The next try begins anew: its coarse pictures must not come over a finished one.
-        self._recovering = self._painted
         if not self._means.exhausted:
-            self._want(self._means.delay)
+            self._want_anew(self._means.delay)
 
-    def _show(self, picture: Picture, *, final: bool) -> bool:
+    def _show(self, picture: Picture, job: Commission, *, final: bool) -> bool:
         """Admits a painted picture or refuses it; keeps a finished one in the cache, unless it was painted with lesser
         means.
         """
-        admitted = self._admit(picture)
-        keep = admitted and final and not self._means.reduced
-        if keep and self._cache is not None and self._signature is not None:
-            self._cache.store(self._key, self._signature, picture)
-        return admitted
+        if not self._admit(picture):
+            return False
+        if final and not job.again:
+            self._painted_from = job.signature
+        if final and self._cache is not None and not self._means.reduced:
+            self._cache.store(job.key, job.signature, picture)
+        return True
 
     def _admit(self, picture: Picture) -> bool:
         """Lines a painted picture up for the screen; refuses one that is still too much like the room."""
-        full = cv2.resize(picture, self._size, interpolation=cv2.INTER_CUBIC)
+        full = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_CUBIC), np.uint8)
         if self._photo is None and not privacy.painted(full, self._plate.picture(), self._plate.known):
             return False
-        self._next = self._guarded(full)
+        assert self._screen is not None
+        self._screen.bring(full)
         self._painted = True
         if self.painted_at is None:
             self.painted_at = time.monotonic()
         return True
-
-    def _guarded(self, picture: Picture) -> Picture:
-        """The picture, moved away from the room wherever the room is known."""
-        guarded = privacy.repel(picture, self._plate.picture())
-        return np.asarray(cv2.copyTo(guarded, self._plate.known, picture))
 
     def _room(self) -> tuple[Picture, Matte]:
         """What is to be painted, and where it is known: the photo if there is one, else the plate."""

@@ -25,7 +25,7 @@ from nbst_live.backdrop.heartbeat import beat
 from nbst_live.backdrop.job import Cause, Failed, Job, Progress, Taken
 from nbst_live.backdrop.pace import rest
 from nbst_live.backdrop.plate import fill
-from nbst_live.errors import NbstError, SolverError
+from nbst_live.errors import NbstError, PictureError, SolverError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.logs import first_line, start_log
 from nbst_live.memory import keep_freed_memory, release_freed_memory
@@ -133,7 +133,7 @@ class Painter:
         plate = fill(self._plate.copy(), self._known.copy())
         start = self._last[1] if job.warm and self._last is not None and self._last[0] == job.styles else None
         if start is None and job.start is not None:
-            start = read_picture(job.start)
+            start = _start(job.start)
         styles = [(read_picture(path), weight) for path, weight in job.styles]
         guide = None if self._guide.all() else (self._guide > 0).astype(np.float32)
         return self._solver_for(job).solve(plate, styles, start=start, guide=guide)
@@ -181,6 +181,15 @@ def load_features(settings: SolverSettings) -> "tuple[Features, SolverSettings]"
 
         return load_vgg19(settings.device), settings
     return load_encoder(verify(find(ENCODER)), settings.device), with_nearest_layers(settings, LAYERS)
+
+
+def _start(path: Path) -> Picture | None:
+    """A cached picture to go on from; none where it is gone by now, as another program may have cleared the cache."""
+    try:
+        return read_picture(path)
+    except PictureError as error:
+        log.info("begins anew: %s", error)
+        return None
 
 
 def _failure(job: Job, error: Exception) -> Failed:

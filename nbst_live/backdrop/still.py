@@ -57,12 +57,14 @@ def paint(
     progress: Callable[[Progress, Picture | None], None],
     *,
     hidden: Matte | None = None,
+    private: bool = False,
 ) -> Picture:
     """Has a room painted, waits for it, and returns the painting at the room's size, guarded by `privacy.repel`.
 
     `room` is (H, W, 3) uint8 BGR, `known` (H, W) uint8, 255 where the room is known, `hidden` likewise where the
     painting will not be seen, so that it need not be painted. `progress` hears of every step, with the picture, at the
-    worker's size, for those that published one. Raises SolverError.
+    worker's size, for those that published one. Raises SolverError, also for a `private` room that is still to be
+    recognised in its painting.
     """
     guide = None if hidden is None else _guide(hidden, worker.size)
     worker.submit(*shrink(room, known, worker.size), guide, styles=style.paintings, settings=settings)
@@ -75,7 +77,7 @@ def paint(
             picture = worker.take() if message.published else None
             progress(message, picture)
             if message.final and picture is not None:
-                return _finished(picture, room, known)
+                return _finished(picture, room, known, private=private)
 
 
 def _guide(hidden: Matte, size: tuple[int, int]) -> Matte:
@@ -85,6 +87,8 @@ def _guide(hidden: Matte, size: tuple[int, int]) -> Matte:
     return np.asarray(cv2.dilate(seen, np.ones((2 * UNDER_EDGES + 1,) * 2, np.uint8)), np.uint8)
 
 
-def _finished(picture: Picture, room: Picture, known: Matte) -> Picture:
-    full = cv2.resize(picture, room.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+def _finished(picture: Picture, room: Picture, known: Matte, *, private: bool) -> Picture:
+    full = np.asarray(cv2.resize(picture, room.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
+    if private and not privacy.painted(full, room, known):
+        raise SolverError(f"{privacy.REFUSED}, and so do more --steps")
     return np.asarray(cv2.copyTo(privacy.repel(full, room), known, full))

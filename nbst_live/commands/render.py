@@ -77,7 +77,8 @@ def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], pai
                     room, known = seen.picture, seen.known
                 else:
                     room = source.read().picture
-        return StillBackdrop(paint(worker, room, known, style, how, painting), seen)
+        private = settings.background is None
+        return StillBackdrop(paint(worker, room, known, style, how, painting, private=private), seen)
 
 
 def _gather(
