@@ -4,9 +4,11 @@ Every parser raises SettingError, which says what was got and what was expected.
 """
 
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -42,7 +44,7 @@ def number(low: float, high: float, whole: bool = False) -> Callable[[object], f
 
     def parse(value: object) -> float | int:
         expected = f"got {value!r}, expected {kind} from {low:g} to {high:g}"
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        if isinstance(value, bool) or not isinstance(value, (Real, str)):
             raise SettingError(expected)
         try:
             result = int(value) if whole and isinstance(value, str) else float(value)
@@ -67,8 +69,9 @@ def choice(*values: str) -> Callable[[object], str]:
 
 
 def size(value: object) -> tuple[int, int]:
-    """Parses `1280x720` into (1280, 720): width, height; raises SettingError."""
-    match = re.fullmatch(r"(\d{2,4})[xX](\d{2,4})", str(value))
+    """Parses `1280x720`, or a list of the config file, into (1280, 720): width, height; raises SettingError."""
+    written = "x".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    match = re.fullmatch(r"(\d{2,4})[xX](\d{2,4})", written)
     width, height = (int(side) for side in match.groups()) if match else (0, 0)
     if not (16 <= width <= 7680 and 16 <= height <= 4320):
         raise SettingError(f"got {value!r}, expected WIDTHxHEIGHT from 16x16 to 7680x4320, such as 1280x720")
@@ -83,10 +86,17 @@ def rotation(value: object) -> int:
 
 
 def text(value: object) -> str:
-    """Parses a non-empty text without NUL, which no name can hold; raises SettingError."""
+    """Parses a non-empty text without NUL, which no name can hold, or a path as its text; raises SettingError."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, str) or not value or "\0" in value:
         raise SettingError(f"got {value!r}, expected a text")
     return value
+
+
+def source(value: object) -> str:
+    """Parses a camera or a clip; a whole number is a camera's; raises SettingError."""
+    return text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def path(value: object) -> Path:

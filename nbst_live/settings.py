@@ -6,7 +6,7 @@ the field names as keys, `-` or `_` alike: `style = ["starry.jpg"]`, `refresh = 
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nbst_live.parsing import (
     people,
     rotation,
     size,
+    source,
     split,
     text,
     weights,
@@ -101,7 +102,7 @@ class Settings:
     rotate: int = _setting(0, rotation, "DEG", "turn the picture clockwise by 0, 90, 180 or 270 degrees", "picture")
 
     input: str = _setting(
-        "0", text, "CAMERA|CLIP", "a camera by number, device path, URL or (on Linux) name, or a clip file", "way"
+        "0", source, "CAMERA|CLIP", "a camera by number, device path, URL or (on Linux) name, or a clip file", "way"
     )
     size: tuple[int, int] = _setting(
         (1280, 720),
@@ -276,17 +277,20 @@ def parse_values(raw: Mapping[str, object], called: Callable[[str], str]) -> dic
         if name not in known:
             raise SettingError(f"{called(key)}: no such setting; `nbst-live --help` lists them")
         try:
-            values[name] = _parse_field(known[name].metadata, value)
+            values[name] = _parse_field(known[name], value)
         except SettingError as error:
             raise SettingError(f"{called(key)}: {error}") from error
     return values
 
 
-def _parse_field(metadata: Mapping[str, Any], value: object) -> Any:
-    if not metadata["many"]:
-        return metadata["parse"](value)
+def _parse_field(setting: Field[Any], value: object) -> Any:
+    parse = setting.metadata["parse"]
+    if value is None and setting.default is None:
+        return None
+    if not setting.metadata["many"]:
+        return parse(value)
     items = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(metadata["parse"](item) for item in items)
+    return tuple(parse(item) for item in items)
 
 
 def from_options(options: Mapping[str, object], config: Mapping[str, Any]) -> Settings:

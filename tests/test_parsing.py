@@ -1,9 +1,12 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nbst_live.errors import SettingError
-from nbst_live.parsing import VGG19_LAYERS, layer, listed, number, people, weights
+from nbst_live.parsing import VGG19_LAYERS, layer, listed, number, path, people, size, source, text, weights
 
 
 def test_vgg19_has_16_layers_in_five_blocks():
@@ -48,3 +51,31 @@ def test_people_are_all_or_central_or_a_number(count):
 def test_any_other_people_are_refused(wrong):
     with pytest.raises(SettingError, match="expected all, central or a whole number"):
         people(wrong)
+
+
+def test_numbers_of_numpy_are_numbers_but_its_truth_is_none():
+    assert number(0, 9, whole=True)(np.int64(2)) == 2
+    assert number(0, 1)(np.float32(0.5)) == 0.5
+    assert people(np.uint8(2)) == 2
+    for wrong in (np.True_, np.float32("nan"), np.int64(10)):
+        with pytest.raises(SettingError, match="expected a number from 0 to 9"):
+            number(0, 9)(wrong)
+
+
+def test_a_path_is_as_good_as_its_text():
+    assert text(Path("a/b")) == str(Path("a/b"))
+    assert path(Path("~")) == path("~") == Path.home()
+
+
+def test_a_camera_may_be_a_whole_number():
+    assert (source(0), source("0"), source("a.mp4")) == ("0", "0", "a.mp4")
+    for wrong in (True, 1.0, None, ""):
+        with pytest.raises(SettingError, match="expected a text"):
+            source(wrong)
+
+
+def test_a_size_may_be_a_list():
+    assert size([640, 480]) == size("640x480") == (640, 480)
+    for wrong in ([640], [640, 480, 3], [640.0, 480], [True, 480], [8, 480]):
+        with pytest.raises(SettingError, match="expected WIDTHxHEIGHT"):
+            size(wrong)
