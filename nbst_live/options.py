@@ -19,7 +19,9 @@ JOINING = ("light_wrap", "harmonize")
 
 
 def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
-    """Adds options for these settings; only those given on the command line will be in the parsed result, as text."""
+    """Adds options for these settings; only those given on the command line will be in the parsed result, as text, a
+    flag as whether it is on.
+    """
     wanted = set(names)
     groups = {key: parser.add_argument_group(title) for key, title in GROUPS.items()}
     for field in fields(Settings):
@@ -29,7 +31,8 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
         text = about["help"].replace("%", "%%") + _default(field.default)
         options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": field.name}
         if about["metavar"] is None:
-            options |= {"action": "store_true"}
+            denied = field.name.startswith("no_")
+            options |= {"action": "store_true" if denied else argparse.BooleanOptionalAction}
         else:
             options |= {"metavar": about["metavar"], "action": "append" if about["many"] else "store"}
         groups[about["group"]].add_argument(f"--{field.name.replace('_', '-')}", **options)

@@ -239,6 +239,8 @@ class Settings:
             )
 
 
+REPLACES = {"style": "style_mix", "virtual_camera": "no_virtual_camera"}
+"""What of the config file an option takes back besides its own value there: the two belong together."""
 GROUPS = {
     "picture": "the picture",
     "way": "where frames come from and go to",
@@ -296,4 +298,5 @@ def _parse_field(setting: Field[Any], value: object) -> Any:
 def from_options(options: Mapping[str, object], config: Mapping[str, Any]) -> Settings:
     """Settings from the options given on the command line over the config file's parsed values. Raises SettingError."""
     given = parse_values(options, lambda name: f"--{name.replace('_', '-')}")
-    return Settings(**{**config, **given})
+    replaced = {REPLACES.get(name) for name in given}
+    return Settings(**{name: value for name, value in config.items() if name not in replaced} | given)

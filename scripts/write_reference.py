@@ -10,7 +10,8 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 INTRODUCTION = """# Settings
 
 Made by `scripts/write_reference.py` from `nbst_live/settings.py`. Each setting is an option of `nbst-live` and a key of
-the config file (`nbst-live --help` says where it lies); the command line wins. In the file flags are `true` or `false`:
+the config file (`nbst-live --help` says where it lies), where flags are `true` or `false`. The command line wins: there
+`--no-mirror` takes back `mirror = true`, `--virtual-camera` `no-virtual-camera = true`, and `--style` also `style-mix`.
 
 ```toml
 style = ["starry.jpg", "ink"]

@@ -12,14 +12,38 @@ def settings(*arguments: str) -> Settings:
     return options.settings_of(cli.live_parser().parse_args(arguments))
 
 
-def test_the_command_line_wins_over_the_config_file_and_that_over_the_default():
+def write_config(text: str) -> None:
     config_path().parent.mkdir(parents=True, exist_ok=True)
-    config_path().write_text('style = ["a.jpg", "b.jpg"]\nrefresh = 5\nvirtual-camera = "mine"\n')
+    config_path().write_text(text)
+
+
+def test_the_command_line_wins_over_the_config_file_and_that_over_the_default():
+    write_config('style = ["a.jpg", "b.jpg"]\nrefresh = 5\nvirtual-camera = "mine"\n')
     found = settings("--refresh", "7")
     assert found.refresh == 7
     assert found.style == ("a.jpg", "b.jpg")
     assert found.virtual_camera == "mine"
     assert found.fps == Settings().fps
+
+
+@pytest.mark.parametrize(
+    ("flag", "opposite"),
+    [
+        ("mirror", ("--no-mirror",)),
+        ("keep_colors", ("--no-keep-colors",)),
+        ("no_virtual_camera", ("--virtual-camera", "mine")),
+    ],
+)
+def test_a_flag_of_the_config_file_can_be_taken_back(flag, opposite):
+    write_config(f"{flag} = true")
+    assert getattr(settings(), flag)
+    assert not getattr(settings(*opposite), flag)
+
+
+def test_a_style_of_the_command_line_replaces_the_files_styles_and_their_mix():
+    write_config('style = ["a.jpg", "b.jpg"]\nstyle_mix = [2, 1]')
+    assert (settings("--style", "ink").style, settings("--style", "ink").style_mix) == (("ink",), None)
+    assert settings("--style-mix", "1:3").style_mix == (1, 3)
 
 
 def test_every_setting_is_an_option_and_in_the_help():
