@@ -135,6 +135,16 @@ def open_styles(settings: Settings) -> list[Style]:
     return styles if settings.style_mix is None else [blend(styles, settings.style_mix)]
 
 
+def open_one_style(settings: Settings) -> Style:
+    """The style of what is painted once; the others, unless mixed, are left out with a warning. Raises PictureError."""
+    first, *others = open_styles(settings)
+    if others:
+        log.warning(
+            "got %d styles, only %s is painted in; --style-mix W:W paints in all at once", 1 + len(others), first.name
+        )
+    return first
+
+
 def open_source(settings: Settings, *, realtime: bool) -> Source:
     """The clip or camera that `--input` names; `realtime` plays a clip at its own rate. Raises SourceError."""
     path = typed(settings.input)

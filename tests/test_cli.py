@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from nbst_live import cli
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.commands import image, render
+from nbst_live.errors import InputError
 from nbst_live.sinks.recorder import Recorder
 
 LONG = "x" * 300
@@ -154,6 +156,21 @@ def test_what_cannot_be_written_is_refused_before_anything_is_painted(
     assert expected in said(capsys)
     assert clip.read_bytes() == before
     assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("arguments", [("image", "PHOTO", "-o", "OUT.png"), ("--input", "CLIP", "--record", "OUT.mp4")])
+def test_of_several_styles_that_are_not_mixed_the_first_is_used_with_a_word(
+    arguments, monkeypatch, style, clip, tmp_path, capsys
+):
+    for module in (image, render):
+        monkeypatch.setattr(module, "paint", Mock(side_effect=InputError("far enough")))
+    names = {"PHOTO": style, "CLIP": clip, "OUT.png": tmp_path / "out.png", "OUT.mp4": tmp_path / "out.mp4"}
+    given = [names.get(argument, argument) for argument in arguments]
+    for mix, warnings in ((), 1), (("--style-mix", "1:2"), 0):
+        assert status(*given, "--style", "swirl", "--style", "ink", *mix) == 2
+        said = capsys.readouterr().err
+        assert said.count("got 2 styles, only swirl is painted in; --style-mix W:W") == warnings
+        assert "far enough" in said
 
 
 def test_who_reads_no_further_gets_no_complaint():

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     start_log(verbose=settings.verbose)
     if not settings.style:
         raise SettingError("--style is missing: give a picture file or a built-in style's name (`nbst-live styles`)")
-    style = app.open_styles(settings)[0]
+    style = app.open_one_style(settings)
     plans, broken = _plans(options), 0
     with Studio(settings, style) as studio:
         for plan in plans:

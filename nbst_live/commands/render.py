@@ -64,7 +64,7 @@ def run(settings: Settings) -> int:
 
 def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], painting: PaintingBar) -> StillBackdrop:
     """The finished backdrop of a clip, or of `--background`, at the clip's size."""
-    style, how = app.open_styles(settings)[0], app.solver_settings(settings)
+    style, how = app.open_one_style(settings), app.solver_settings(settings)
     seen: Room | None = None
     with app.open_worker(size, settings, niceness=0) as worker:
         known: Matte = np.full(size[::-1], 255, np.uint8)
