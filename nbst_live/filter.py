@@ -1,21 +1,50 @@
 """nbst-live as a library: frames in, finished pictures out."""
 
+import os
+import re
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
 from nbst_live import app
 from nbst_live.backdrop.cache import BackdropCache, cache_folder
 from nbst_live.backdrop.room import RoomBackdrop, SolverState
+from nbst_live.capture.opencv import MAX_PIXELS
 from nbst_live.closing import Closable
-from nbst_live.errors import InputError
+from nbst_live.errors import InputError, NbstError, SettingError
 from nbst_live.pictures import read_picture
 from nbst_live.pipeline import Pipeline
-from nbst_live.settings import Settings, parse_values
+from nbst_live.settings import JOINING, MASKING, PAINTING, Settings, parse_values
 from nbst_live.stages import MIN_SIDE, Frame, Picture
+
+SETTINGS = (*PAINTING, *MASKING, *JOINING, "background", "refresh", "fps", "latency")
+"""The settings that mean something here; the others are of cameras, clips, files, windows."""
+MAX_RATIO = 30
+"""Of a frame's sides: a painting of a few rows diverges, and cv2.remap takes 32766 pixels a side, of which MAX_PIXELS
+now leaves fewer.
+"""
+
+
+@contextmanager
+def _keywords() -> Iterator[None]:
+    """Lets errors name settings as keywords are written, `style_mix`, where the command line says `--style-mix`."""
+    try:
+        yield
+    except NbstError as error:
+        error.args = (re.sub(r"(?<!\S)--([a-z-]+)", lambda option: option[1].replace("-", "_"), str(error)),)
+        raise
+
+
+def _names(style: object) -> list[object]:
+    """The styles that were named, one or several. Raises InputError."""
+    names = list(style) if isinstance(style, Iterable) and not isinstance(style, (str, bytes)) else [style]
+    kinds = {type(name).__name__ for name in names if not isinstance(name, (str, os.PathLike))}
+    if kinds or not names:
+        got = f"a style of {', '.join(sorted(kinds))}" if kinds else "no style"
+        raise InputError(f"got {got}, expected a picture's path or a built-in style's name, or several of them")
+    return names
 
 
 class BackgroundFilter(Closable):
@@ -25,25 +54,34 @@ class BackgroundFilter(Closable):
             out = f(frame)
 
     `style` is a picture's path or a built-in style's name, or several of them, mixed by the weights `style_mix`. Other
-    keywords are those fields of `nbst_live.settings.Settings` that concern the mask, the backdrop and the solver:
-    strength, background, refresh, seed, threads, provider and so on; `fps` says how many frames a second will come.
-    Raises InputError here when one is wrong.
+    keywords are the `SETTINGS`, fields of `nbst_live.settings.Settings` that concern the mask, the backdrop and the
+    solver: strength, background, refresh, seed, threads, provider and so on; `fps` says how many frames a second will
+    come. Raises InputError here when one is wrong.
 
     A frame and the result are (H, W, 3) uint8, BGR. The first frame fixes the size; it is slow, as it opens the mask
-    (ModelError, ProviderError). Every call computes the mask and blends, some milliseconds, and does not wait for the
-    solver: the room is painted in a process of its own and comes in when it is ready. Until then the style's own
-    picture stands behind the person. The result is the caller's to keep. Calls must not overlap, but may come from any
-    one thread. `close` ends the solver's process; a filter that is not closed takes it along when the program ends.
+    (ModelError, ProviderError) and the solver (SolverError). Every call computes the mask and blends, some
+    milliseconds, and does not wait for the solver: the room is painted in a process of its own and comes in when it is
+    ready. Until then the style's own picture stands behind the person. The result is the caller's to keep. Calls must
+    not overlap, but may come from any one thread. `close` ends the solver's process; a filter that is not closed takes
+    it along when the program ends.
     """
 
-    def __init__(self, style: str | Path | Sequence[str | Path], *, cache: bool = True, **settings: object) -> None:
-        names = [style] if isinstance(style, (str, Path)) else style
-        if not names:
-            raise InputError("got no style, expected a picture's path or a built-in style's name")
-        if len(names) > 1:
-            settings.setdefault("style_mix", [1] * len(names))
-        values = parse_values({"style": [str(name) for name in names], **settings}, lambda name: name)
-        self._settings = Settings(**values)
+    @_keywords()
+    def __init__(
+        self,
+        style: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        cache: bool = True,
+        **settings: object,
+    ) -> None:
+        names = _names(style)
+        if foreign := settings.keys() - set(SETTINGS):
+            raise SettingError(
+                f"{', '.join(sorted(foreign))}: not one of the library's settings; expected {', '.join(SETTINGS)}"
+            )
+        if len(names) > 1 and settings.get("style_mix") is None:
+            settings["style_mix"] = [1] * len(names)
+        self._settings = Settings(**parse_values({"style": names, **settings}, str))
         self._style = app.open_styles(self._settings)[0]
         self._how = app.solver_settings(self._settings, beside_live=True)
         self._photo = None if self._settings.background is None else read_picture(self._settings.background)
@@ -55,6 +93,7 @@ class BackgroundFilter(Closable):
         self._count = 0
         self._began = time.monotonic()
 
+    @_keywords()
     def __call__(self, frame: Picture) -> Picture:
         """The finished picture of a frame. Raises InputError for a frame of another size, shape or type."""
         picture = self._checked(frame)
@@ -100,9 +139,11 @@ class BackgroundFilter(Closable):
             raise InputError(
                 f"got a frame of {kind} with shape {shape}, expected uint8 with shape (height, width, 3), BGR"
             )
-        if min(frame.shape[:2]) < MIN_SIDE:
+        short, long = sorted(frame.shape[:2])
+        if short < MIN_SIDE or long > MAX_RATIO * short or short * long > MAX_PIXELS:
             raise InputError(
-                f"got a frame of {frame.shape[1]}x{frame.shape[0]}, expected sides of {MIN_SIDE} pixels at least"
+                f"got a frame of {frame.shape[1]}x{frame.shape[0]}, expected sides of {MIN_SIDE} pixels at least, none "
+                f"more than {MAX_RATIO} times the other, and at most {MAX_PIXELS} pixels; scale or crop it"
             )
         if self._size != (0, 0) and (frame.shape[1], frame.shape[0]) != self._size:
             raise InputError(

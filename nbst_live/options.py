@@ -7,16 +7,6 @@ from typing import Any
 
 from nbst_live.settings import GROUPS, Settings, config_path, from_options, read_config
 
-PAINTING = (
-    "style", "style_mix", "strength", "style_scale", "keep_colors", "preset", "style_weight", "content_weight",
-    "content_layer", "style_layers", "layer_weights", "steps", "learning_rate", "features", "seed", "solver_device",
-)  # fmt: skip
-"""Settings of every command that paints."""
-MASKING = ("people", "refine", "threads", "mask_model", "provider", "verbose")
-"""Settings of every command that finds people."""
-JOINING = ("light_wrap", "harmonize")
-"""Settings of every command that puts people before a backdrop."""
-
 
 def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
     """Adds options for these settings; only those given on the command line will be in the parsed result, as text, a

@@ -247,6 +247,15 @@ GROUPS = {
     "solver": "the optimiser that paints",
     "machine": "the machine",
 }
+PAINTING = (
+    "style", "style_mix", "strength", "style_scale", "keep_colors", "preset", "style_weight", "content_weight",
+    "content_layer", "style_layers", "layer_weights", "steps", "learning_rate", "features", "seed", "solver_device",
+)  # fmt: skip
+"""Settings of whatever paints."""
+MASKING = ("people", "threads", "mask_model", "provider")
+"""Settings of whatever finds people."""
+JOINING = ("light_wrap", "harmonize")
+"""Settings of whatever puts people before a backdrop."""
 
 
 def config_path() -> Path:

@@ -2,17 +2,21 @@ import multiprocessing
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import nbst_live
 from nbst_live import BackgroundFilter
+from nbst_live import filter as library
 from nbst_live.backdrop.privacy import raw_share
 from nbst_live.capture.synthetic import SyntheticClip
-from nbst_live.errors import InputError, PictureError, SettingError
+from nbst_live.errors import InputError, PictureError, ProviderError, SettingError, SolverError
 from nbst_live.pictures import write_picture
 from nbst_live.pipeline import Pipeline
+from nbst_live.settings import Settings
 
 SIZE = (320, 180)
 CLIP = SyntheticClip(*SIZE, 10)
@@ -47,6 +51,9 @@ def test_frames_go_in_and_finished_pictures_come_out_and_the_painting_follows():
         (np.zeros((10, 10, 4), np.uint8), "expected uint8 with shape"),
         (np.zeros((1, 1, 3), np.uint8), "expected sides of 16 pixels at least"),
         (np.zeros((0, 20, 3), np.uint8), "expected sides of 16 pixels at least"),
+        (np.zeros((16, 600, 3), np.uint8), "got a frame of 600x16, expected .* none more than 30 times the other"),
+        (np.zeros((600, 16, 3), np.uint8), "got a frame of 16x600, expected .* none more than 30 times the other"),
+        (np.zeros((7000, 7000, 3), np.uint8), "got a frame of 7000x7000, expected .* at most 35389440 pixels"),
         ("frame", "got a frame of str"),
     ],
 )
@@ -91,16 +98,77 @@ def test_several_styles_are_mixed():
     with (
         BackgroundFilter(style=["swirl", "mosaic"]) as even,
         BackgroundFilter(["swirl", "mosaic"], style_mix=[3, 1]) as mix,
+        BackgroundFilter((name for name in ("swirl", "mosaic")), style_mix=None) as made,
     ):
-        weights = [[weight for _, weight in live._style.paintings] for live in (even, mix)]
-    assert weights == [[0.5, 0.5], [0.75, 0.25]]
+        weights = [[weight for _, weight in live._style.paintings] for live in (even, mix, made)]
+    assert weights == [[0.5, 0.5], [0.75, 0.25], [0.5, 0.5]]
+
+
+def test_values_come_as_paths_as_numbers_of_numpy_and_as_none_for_the_default(tmp_path):
+    photo = tmp_path / "photo.png"
+    write_picture(photo, CLIP.frame(0))
+    asked = {"background": photo, "mask_model": Path("person-fast"), "steps": np.int64(7), "strength": np.float32(0.5)}
+    plain = {"background": None, "strength": None, "threads": None, "steps": None}
+    with BackgroundFilter(Path("swirl"), **asked) as live, BackgroundFilter("swirl", **plain) as default:
+        assert (live._how.steps, live._how.strength, live._settings.mask_model) == (7, 0.5, "person-fast")
+        assert (live._photo == CLIP.frame(0)).all()
+        assert default._settings == Settings(style=("swirl",))
+
+
+@pytest.mark.parametrize("name", ["mirror", "rotate", "refine", "record", "report", "input", "size", "verbose"])
+def test_what_would_do_nothing_here_is_refused(name):
+    with pytest.raises(SettingError, match=f"^{name}: not one of the library's settings; expected style, style_mix, "):
+        BackgroundFilter("swirl", **{name: getattr(Settings(), name)})
+
+
+def test_every_setting_of_the_library_is_taken():
+    settings = {name: getattr(Settings(), name) for name in library.SETTINGS}
+    with BackgroundFilter(**settings | {"style": "swirl"}) as live:
+        assert live._settings == Settings(style=("swirl",))
+
+
+def test_the_mask_may_come_late():
+    with BackgroundFilter("swirl", latency="low", steps=2) as live:
+        for index in range(3):
+            out = live(CLIP.frame(index))
+    assert (out == CLIP.frame(2)).all(axis=2)[CLIP.alpha(2) == 1].mean() > 0.7
+
+
+def test_the_longest_frame_that_is_taken_is_finished():
+    long = cv2.resize(CLIP.frame(0), (library.MAX_RATIO * 16, 16), interpolation=cv2.INTER_AREA)
+    for frame in (long, long.transpose(1, 0, 2)):
+        with BackgroundFilter("swirl", steps=2, cache=False, refresh=0) as live:
+            deadline = time.monotonic() + 60
+            while live(frame).shape == frame.shape and live.solver.busy and time.monotonic() < deadline:
+                time.sleep(0.03)
+            assert (live.solver.solves, live.solver.failures) == (1, 0)
+
+
+def test_a_process_that_may_start_none_says_so(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with BackgroundFilter("swirl") as live, pytest.raises(SolverError, match=r"use concurrent\.futures"):
+        live(CLIP.frame(0))
+
+
+def test_errors_name_settings_as_keywords():
+    with pytest.raises(SettingError, match=r"^style_mix: got 2 weights for 1 styles"):
+        BackgroundFilter("swirl", style_mix=[1, 2])
+    refused = pytest.raises(ProviderError, match=r"^provider directml: .* or use provider auto")
+    with BackgroundFilter("swirl", provider="directml") as live, refused:
+        live(CLIP.frame(0))
 
 
 def test_wrong_settings_are_refused_at_once():
     with pytest.raises(PictureError):
         BackgroundFilter(style="missing.jpg")
-    with pytest.raises(InputError, match="got no style"):
-        BackgroundFilter(style=[])
+    for nothing, got in (
+        ([], "no style"),
+        (None, "a style of NoneType"),
+        (5, "a style of int"),
+        (b"a", "a style of bytes"),
+    ):
+        with pytest.raises(InputError, match=f"got {got}, expected a picture's path or a built-in style's name"):
+            BackgroundFilter(style=nothing)
     with pytest.raises(SettingError, match="background: got 'a"):
         BackgroundFilter(style="swirl", background="a\0.jpg")
     with pytest.raises(SettingError, match="strength: got 7"):
@@ -109,7 +177,7 @@ def test_wrong_settings_are_refused_at_once():
         BackgroundFilter(style=["swirl", "mosaic"], style_mix="1:2:3")
     with pytest.raises(SettingError, match="got 2 layer weights, expected 5"):
         BackgroundFilter(style="swirl", layer_weights=[1, 2])
-    with pytest.raises(SettingError, match="colour: no such setting"):
+    with pytest.raises(SettingError, match="colour: not one of the library's settings"):
         BackgroundFilter(style="swirl", colour="red")
 
 

@@ -16,6 +16,7 @@ from nbst_live.backdrop.heartbeat import Watch
 from nbst_live.backdrop.job import Cause, Failed, Job, Message, Progress, Taken
 from nbst_live.backdrop.solver_process import serve
 from nbst_live.closing import Closable
+from nbst_live.errors import SolverError
 from nbst_live.stages import Matte, Picture
 
 END_SECONDS = 2.0
@@ -50,7 +51,14 @@ class SolverWorker(Closable):
         self.start()
 
     def start(self) -> None:
-        """Starts the process, again if it has ended. Where the system gives none, `poll` says so."""
+        """Starts the process, again if it has ended. Where the system gives none, `poll` says so. Raises SolverError in
+        a daemonic process, which Python lets start none.
+        """
+        if multiprocessing.current_process().daemon:
+            raise SolverError(
+                "the solver is a process of its own, which a daemonic process such as a worker of multiprocessing.Pool "
+                "may not start; use concurrent.futures.ProcessPoolExecutor, or a Process with daemon=False"
+            )
         self.close()
         # A counter of its own: one that is being killed may still count.
         self._beats = self._context.RawValue(ctypes.c_uint32, 0)

@@ -15,14 +15,15 @@ from nbst_live.commands.progress import bar
 from nbst_live.errors import InputError
 from nbst_live.logs import start_log
 from nbst_live.models import builtin_styles
-from nbst_live.options import JOINING, MASKING, PAINTING, add_settings, settings_of
+from nbst_live.options import add_settings, settings_of
 from nbst_live.paths import is_dir
 from nbst_live.pictures import write_picture
 from nbst_live.report import check_report
+from nbst_live.settings import JOINING, MASKING, PAINTING
 from nbst_live.sinks.recorder import Recorder
 from nbst_live.stages import Picture
 
-SETTINGS = (*PAINTING, *MASKING, *JOINING, "report")
+SETTINGS = (*PAINTING, *MASKING, *JOINING, "refine", "report", "verbose")
 WIDTH, HEIGHT, FRAMES, FPS = 1280, 720, 150, 30.0
 
 

@@ -18,15 +18,15 @@ from nbst_live.commands.trace import Trace
 from nbst_live.errors import InputError, PictureError, SettingError
 from nbst_live.logs import start_log
 from nbst_live.mask.people import People
-from nbst_live.options import JOINING, MASKING, PAINTING, add_settings, settings_of
+from nbst_live.options import add_settings, settings_of
 from nbst_live.paths import is_dir
 from nbst_live.pictures import Style, check_target, cover, read_picture, write_picture
-from nbst_live.settings import Settings
+from nbst_live.settings import JOINING, MASKING, PAINTING, Settings
 from nbst_live.stages import Alpha, Cutout, Matte, Picture
 
 log = logging.getLogger(__name__)
 
-SETTINGS = (*PAINTING, *MASKING, *JOINING, "background")
+SETTINGS = (*PAINTING, *MASKING, *JOINING, "refine", "background", "verbose")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 
 

@@ -11,13 +11,13 @@ from nbst_live.commands.progress import Interruption, bar
 from nbst_live.errors import InputError, PictureError, SourceEnded, SourceStalled
 from nbst_live.logs import start_log
 from nbst_live.mask.people import People
-from nbst_live.options import MASKING, add_settings, settings_of
+from nbst_live.options import add_settings, settings_of
 from nbst_live.paths import exists, why_unwritable
 from nbst_live.pictures import read_picture, write_picture
-from nbst_live.settings import Settings
+from nbst_live.settings import MASKING, Settings
 from nbst_live.sinks.recorder import GreyRecorder
 
-SETTINGS = ("mirror", "rotate", *MASKING)
+SETTINGS = ("mirror", "rotate", *MASKING, "refine", "verbose")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
