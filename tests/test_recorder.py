@@ -5,7 +5,9 @@ import sys
 import threading
 from collections.abc import Callable
 from fractions import Fraction
+from operator import itemgetter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import av
@@ -14,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from av.audio.stream import AudioStream
+from av.container import InputContainer
 from media import HEIGHT, WIDTH, environment, grey, levels
 
 from nbst_live.capture.clip import ClipSource
@@ -21,6 +24,7 @@ from nbst_live.errors import SinkError, SourceEnded, SourceStalled
 from nbst_live.parsing import Split
 from nbst_live.sinks import frame_writer
 from nbst_live.sinks.frame_writer import FrameWriter
+from nbst_live.sinks.joined import JoinedSound
 from nbst_live.sinks.recorder import GreyRecorder, How, Recorder
 
 RATE = 48000
@@ -300,16 +304,81 @@ class TestSound:
         assert len(levels(tmp_path / "out.mp4")) == round(self.SECONDS * 30)
         assert self.beeps(tmp_path / "out.mp4")[1] == pytest.approx(1.0, abs=0.05)
 
-    @pytest.mark.parametrize("source", [("aac", ".ts", ".mp4"), ("mp2", ".ts", ".mkv"), ("mp3", ".ts", ".mkv")])
-    def test_sound_of_joined_clips_ends_no_recording(
-        self, tmp_path: Path, source: tuple[str, str, str], caplog: pytest.LogCaptureFixture
+    def join(self, path: Path, codec: str, *parts: tuple[float, float]) -> Path:
+        """A clip of clips, of each of which the start and the sound's length are given."""
+        whole = [self.make_clip(path, codec, start, sound).read_bytes() for start, sound in parts]
+        path.write_bytes(b"".join(whole))
+        return path
+
+    @pytest.mark.parametrize(
+        ("codec", "source", "target"),
+        [("aac", ".ts", ".mp4"), ("mp2", ".ts", ".mkv"), ("mp3", ".ts", ".mkv"), ("mp2", ".mpg", ".mp4"),
+         ("aac", ".mkv", ".mkv")],
+    )  # fmt: skip
+    @pytest.mark.parametrize("skipped", [0, 80])
+    def test_flash_and_beep_stay_together_in_joined_clips(
+        self, tmp_path: Path, codec: str, source: str, target: str, skipped: int, caplog: pytest.LogCaptureFixture
     ) -> None:
-        codec, suffix, target = source
-        path = self.make_clip(tmp_path / f"in{suffix}", codec, 0, sound=self.SECONDS)
-        path.write_bytes(path.read_bytes() * 2)
-        record(path, tmp_path / f"out{target}")
-        assert len(levels(tmp_path / f"out{target}")) == 2 * round(self.SECONDS * 30)
-        assert caplog.text.count("sound steps back") == 1
+        path = self.join(tmp_path / f"in{source}", codec, (0, self.SECONDS), (0, self.SECONDS))
+        recording = tmp_path / f"out{target}"
+        record(path, recording, skipped)
+        flashes, (beeps, end) = self.flashes(recording), self.beeps(recording)
+        marks = [part + mark - skipped / 30 for part in (0, self.SECONDS) for mark in self.MARKS]
+        assert flashes == pytest.approx([mark for mark in marks if mark > 0], abs=0.03)
+        assert beeps == pytest.approx(flashes, abs=0.02)
+        assert end == pytest.approx(2 * self.SECONDS - skipped / 30, abs=0.06)
+        assert "left out" not in caplog.text
+
+    @pytest.mark.parametrize(
+        ("parts", "begin"),
+        [
+            ([(30, 2.4), (0, 2.4)], 2.4),
+            ([(1000, 2.4), (0, 2.4)], 2.4),
+            ([(0, 2.4), (1, 2.4)], 2.4),
+            ([(0, 3.4), (0, 3.4)], 2.4),
+            # One that starts at 0 is moved by the two pictures that its encoder kept.
+            ([(0, 2.4), (5, 2.4)], 5 - 2 / 30),
+        ],
+        ids=["before the first", "wrapped", "overlapping", "sound that is longer", "later"],
+    )
+    @pytest.mark.parametrize("target", [".mp4", ".mkv"])
+    def test_flash_and_beep_stay_together_whenever_the_second_part_was(
+        self, tmp_path: Path, parts: list[tuple[float, float]], begin: float, target: str
+    ) -> None:
+        """Copied into the one kind of file, encoded for the other, MP2 and AAC out of a transport stream."""
+        path = self.join(tmp_path / "in.ts", "aac" if target == ".mp4" else "mp2", *parts)
+        recording = tmp_path / f"out{target}"
+        record(path, recording)
+        flashes, (beeps, _) = self.flashes(recording), self.beeps(recording)
+        assert flashes == pytest.approx([at + mark for at in (0, begin) for mark in self.MARKS], abs=0.04)
+        assert beeps == pytest.approx(flashes, abs=0.02)
+
+    def test_a_part_with_hardly_any_sound_moves_no_others(self, tmp_path: Path) -> None:
+        path = self.join(tmp_path / "in.ts", "aac", (0, 2.4), (0, 0.1), (0, 2.4))
+        record(path, tmp_path / "out.mp4")
+        flashes, (beeps, _) = self.flashes(tmp_path / "out.mp4"), self.beeps(tmp_path / "out.mp4")
+        assert len(flashes) == 9
+        assert beeps == pytest.approx(flashes[:3] + flashes[6:], abs=0.02)
+
+    @pytest.mark.parametrize("later", [-12, 12])
+    def test_sound_may_step_back_before_its_pictures_or_after_them(self, tmp_path: Path, later: int) -> None:
+        path = self.join(tmp_path / "in.ts", "aac", (0, self.SECONDS), (0, self.SECONDS))
+        as_they_were, moved = ([packet.pts for packet in self.sound_moved_by(path, places)] for places in (0, later))
+        assert moved == as_they_were
+        assert max(filter(None, moved)) == pytest.approx(2 * self.SECONDS * 90000, abs=0.05 * 90000)
+
+    @staticmethod
+    def sound_moved_by(path: Path, places: int) -> list[Any]:
+        """A clip's sound where each packet of it stands some places later in the file."""
+        with av.open(path) as clip:
+            placed = [
+                (index + places * (packet.stream.type == "audio"), packet)
+                for index, packet in enumerate(clip.demux())
+                if packet.size
+            ]
+            packets = [packet for _, packet in sorted(placed, key=itemgetter(0))]
+            moved = SimpleNamespace(streams=clip.streams, demux=lambda *_: iter(packets))
+            return list(JoinedSound(cast("InputContainer", moved), 30))
 
     def test_a_silent_clip_gives_a_silent_recording(self, tmp_path: Path) -> None:
         with Recorder(tmp_path / "in.mp4", WIDTH, HEIGHT, 30, live=False) as recorder:

@@ -1,6 +1,7 @@
 """Every source keeps the contract of stages.Source; then what only clips or only cameras do."""
 
 import itertools
+import logging
 import os
 import struct
 import threading
@@ -20,12 +21,13 @@ from media import EVEN, HEIGHT, WIDTH, level, make_clip, picture_of
 
 from nbst_live.capture import camera, clip, devices, hold
 from nbst_live.capture.camera import CameraSource
-from nbst_live.capture.clip import ClipSource, FrameClock
+from nbst_live.capture.clip import ClipSource
 from nbst_live.capture.jpegs import JpegSource
 from nbst_live.capture.opencv import Orientation, open_capture
 from nbst_live.capture.pool import PicturePool
 from nbst_live.errors import SettingError, SourceEnded, SourceError, SourceStalled
 from nbst_live.fakes import FakeCamera, FakeSource
+from nbst_live.frame_clock import FrameClock
 from nbst_live.stages import Frame, Picture, Source
 
 VARYING = tuple(itertools.accumulate([0, *([1 / 30, 1 / 24, 0.1, 1 / 60] * 5)]))
@@ -354,6 +356,59 @@ class TestClip:
         times = [clock.time(stamp) for stamp in stamps]
         assert times[:1] in ([], [0.0])
         assert all(one < next_one for one, next_one in itertools.pairwise(times))
+
+    @pytest.mark.parametrize(
+        "stamps",
+        [
+            pytest.param([0, 1, 2, 0, 1, 2], id="anew"),
+            pytest.param([7, 8, 9, 7, 8, 9], id="late"),
+            pytest.param([0, 1, 2, 0, 1, 0, 1], id="thrice"),
+            pytest.param([0, 1, 2, -9, -8], id="before the first"),
+            # FFmpeg adds MPEG's whole clock to what steps back by more than a minute.
+            pytest.param([0, 1, 2, 2**33 / 90000 - 100, 2**33 / 90000 - 99], id="wrapped"),
+            pytest.param([0, 1, 2, 0, 0, -0.1], id="partly without"),
+            pytest.param([0, 0, 0, -0.1, 0, 0, -0.1], id="mostly without"),
+        ],
+    )
+    def test_times_that_begin_anew_go_on(self, stamps: list[float]) -> None:
+        clock = FrameClock(fps=1)
+        assert [clock.time(stamp) for stamp in stamps] == pytest.approx(range(len(stamps)))
+
+    @pytest.mark.parametrize(
+        ("stamps", "times"),
+        [
+            ([1, 2, 2, 1.999, 3], [0, 1, 1.001, 1.002, 2]),
+            ([1, 2, 1.9, 1.95, 3], [0, 1, 1.001, 1.002, 2]),
+            ([1, 2, 3600, 3601], [0, 1, 3599, 3600]),
+            ([1, 2, 0, 0, 2.4, 4], [0, 1, 1.5, 2, 2.001, 3]),
+        ],
+        ids=["rounded", "out of order", "a gap", "a rate that is wrong"],
+    )
+    def test_other_times_do_not_begin_anew(self, stamps: list[float], times: list[float]) -> None:
+        clock = FrameClock(fps=2)
+        assert [clock.time(stamp) for stamp in stamps] == pytest.approx(times)
+        assert clock.parts == 1
+
+    @pytest.mark.parametrize("name", ["a.ts", "a.mpg", "a.h264", "a.mkv"])
+    def test_a_clip_that_was_joined_goes_on(self, tmp_path: Path, name: str) -> None:
+        path = make_clip(tmp_path / name)
+        path.write_bytes(path.read_bytes() * 2)
+        with ClipSource(path) as source:
+            times = [frame.time for frame in read_all(source)]
+            step = 1 / source.info.fps
+        assert len(times) == 2 * len(EVEN)
+        assert np.diff(times) == pytest.approx(times[1], abs=2e-3)
+        assert times[len(EVEN)] - times[len(EVEN) - 1] == pytest.approx(step)
+
+    def test_that_it_was_joined_is_said_once(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, "nbst_live")
+        path = make_clip(tmp_path / "a.ts")
+        whole = path.read_bytes()
+        for parts, said in ((1, 0), (3, 1), (3, 1)):
+            path.write_bytes(whole * parts)
+            with ClipSource(path) as source:
+                read_all(source)
+            assert caplog.text.count("is joined of parts") == said
 
     @pytest.mark.parametrize(
         ("make", "says"),

@@ -1,9 +1,11 @@
 """A video file as a source: every frame, in order, with the clip's own times."""
 
+import logging
 import math
 import queue
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -12,10 +14,13 @@ from nbst_live.capture.opencv import MAX_PIXELS, READ_WAIT, Orientation, Reader,
 from nbst_live.capture.pool import PicturePool
 from nbst_live.closing import Closable
 from nbst_live.errors import SourceEnded, SourceError, SourceStalled
+from nbst_live.frame_clock import FrameClock
 from nbst_live.logs import first_line
 from nbst_live.paths import exists, for_ffmpeg, is_file
 from nbst_live.stages import MIN_SIDE, Frame, Picture, SourceInfo
 from nbst_live.threads import Worker
+
+log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 4
 """Frames decoded ahead of the reader: enough that decoding and computing overlap, 25 MB at 1920 x 1080."""
@@ -23,46 +28,20 @@ QUEUE_LIMIT = 4
 FALLBACK_FPS = 30.0
 """The rate of a clip that does not say its own."""
 
-MIN_STEP = 0.001
-"""Seconds between two frames whose times are equal: containers round times, Matroska to a millisecond."""
-
 MAX_FPS = 1000.0
 """A higher rate is a container's time base mistaken for one."""
 
 _Timed = tuple[Picture, float]
 
 
-class FrameClock:
-    """Turns OpenCV's timestamps into times that start at 0 and always increase.
-
-    After `read()` CAP_PROP_POS_MSEC is the time of the frame just read, counted from the start of its stream. It is 0
-    where the frame carries none: every frame of a raw H.264 stream, the last ones of some AVI and MPEG files.
-    """
-
-    def __init__(self, fps: float) -> None:
-        self._step = 1 / fps
-        self._start = 0.0
-        self._last: float | None = None
-
-    def time(self, stamp: float) -> float:
-        """The time in seconds of the next frame, whose own stamp in seconds is given."""
-        if self._last is None:
-            self._start, self._last = stamp, 0.0
-        elif stamp > 0:
-            self._last = max(stamp - self._start, self._last + MIN_STEP)
-        else:
-            self._last += self._step
-        return self._last
-
-
 class ClipSource(Closable):
     """A video file. No frame is ever dropped; a thread decodes up to `QUEUE_LIMIT` frames ahead.
 
-    `Frame.time` is the clip's own timestamp, also where its rate varies, and always increases. A rotation that the
-    clip carries is applied before `rotate` and `mirror`. With `realtime` each read waits until its frame is due,
-    counted from the first one; a reader that is late gets the frames it missed at once. `info.frames` is the
-    container's word, which may be wrong. Raises SourceError when the file is missing, not a video, or has no frame
-    that can be decoded.
+    `Frame.time` is the clip's own timestamp, also where its rate varies, and always increases: where a clip was joined
+    of parts, each goes on where the one before ended. A rotation that the clip carries is applied before `rotate` and
+    `mirror`. With `realtime` each read waits until its frame is due, counted from the first one; a reader that is late
+    gets the frames it missed at once. `info.frames` is the container's word, which may be wrong. Raises SourceError
+    when the file is missing, not a video, or has no frame that can be decoded.
     """
 
     def __init__(self, path: str | Path, mirror: bool = False, rotate: int = 0, realtime: bool = False) -> None:
@@ -152,7 +131,10 @@ class ClipSource(Closable):
         if picture is None:
             return None
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        return self._orientation.apply(picture, self._pool), self._clock.time(stamp)
+        seconds = self._clock.time(stamp)
+        if self._clock.parts > 1:
+            _say_joined(self._path)
+        return self._orientation.apply(picture, self._pool), seconds
 
     def _describe(self, picture: Picture) -> SourceInfo:
         height, width = picture.shape[:2]
@@ -166,6 +148,12 @@ class ClipSource(Closable):
             frames=int(frames) if frames > 0 else None,
             detail=f"{fourcc_name(self._capture) or 'clip'} {width}x{height} at {self._fps:.4g}",
         )
+
+
+@cache
+def _say_joined(path: Path) -> None:
+    """Says so once, however many parts there are and however often the clip is read."""
+    log.info("%s is joined of parts whose times begin anew: each goes on where the one before ended", path)
 
 
 def _open(path: Path) -> cv2.VideoCapture:

@@ -14,6 +14,7 @@ from av.container import InputContainer, OutputContainer
 
 from nbst_live.errors import SinkError
 from nbst_live.paths import for_ffmpeg
+from nbst_live.sinks.joined import JoinedSound
 
 if TYPE_CHECKING:  # generic in PyAV's stubs alone
     from av.packet import Packet
@@ -38,11 +39,11 @@ class AudioTrack:
     """The first audio stream of a clip as a stream of a recording.
 
     Copied as it is where players know its codec in the recording's container, else encoded as AAC. Times count from
-    the clip's first picture. Sound is given out as the pictures advance, so that a recording that is cut short has
-    both.
+    the clip's first picture, and go on with the pictures' where a clip was joined of parts. Sound is given out as the
+    pictures advance, so that a recording that is cut short has both.
     """
 
-    def __init__(self, clip: InputContainer, output: OutputContainer) -> None:
+    def __init__(self, clip: InputContainer, fps: float, output: OutputContainer) -> None:
         self._clip = clip
         self._output = output
         self._input = clip.streams.audio[0]
@@ -55,26 +56,29 @@ class AudioTrack:
             if copied
             else output.add_stream("aac", rate=_AAC_RATE, layout="mono" if self._input.channels == 1 else "stereo")
         )
-        self._origin = _video_start(clip)
+        self._sound = JoinedSound(clip, fps)
+        self._origin = 0.0
         self._packets = self._copied() if copied else self._encoded()
         self._next: AudioPacket | None = None
         self._last, self._stepped_back = float("-inf"), False
 
     @classmethod
-    def open(cls, path: Path, output: OutputContainer) -> Self | None:
-        """The clip's sound; None when it has none. Raises SinkError when the clip cannot be read."""
+    def open(cls, path: Path, fps: float, output: OutputContainer) -> Self | None:
+        """The sound of a clip whose pictures are read with a rate of `fps`; None when it has none. Raises SinkError
+        when the clip cannot be read.
+        """
         try:
             clip = av.open(for_ffmpeg(path))
         except (OSError, av.FFmpegError) as error:
             raise SinkError(f"cannot read the sound of {path}: {error}; expected the clip that is recorded") from error
         if clip.streams.audio:
-            return cls(clip, output)
+            return cls(clip, fps, output)
         clip.close()
         return None
 
     def start_at(self, seconds: float) -> None:
         """Sets which time of the clip is the recording's 0. Call before the first `write_until`."""
-        self._origin += seconds
+        self._origin = seconds
 
     def write_until(self, seconds: float) -> None:
         """Writes the sound that starts before that time of the recording."""
@@ -84,7 +88,7 @@ class AudioTrack:
                 self._next = packet
                 return
             self._next = None
-            # In clips that were joined, times begin anew, and a container takes none that step back.
+            # A container takes no times that step back, and where the pictures do not the sound stays where it is.
             if starts <= self._last:
                 if not self._stepped_back:
                     log.warning("the clip's sound steps back at %.1f s: it is left out until it is later again", starts)
@@ -102,7 +106,7 @@ class AudioTrack:
         self._clip.close()
 
     def _copied(self) -> Iterator["AudioPacket"]:
-        for packet in self._clip.demux(self._input):
+        for packet in self._sound:
             if packet.pts is None or packet.time_base is None:
                 continue
             shift = round(self._origin / packet.time_base)
@@ -115,9 +119,10 @@ class AudioTrack:
     def _encoded(self) -> Iterator["AudioPacket"]:
         codec = self._stream.codec_context
         resampler = AudioResampler(codec.format, codec.layout, codec.sample_rate, frame_size=_AAC_FRAME)
-        for frame in self._clip.decode(self._input):
-            if frame.time is not None and frame.time >= self._origin:
-                yield from self._encode(resampler.resample(frame))
+        for packet in self._sound:
+            for frame in packet.decode():
+                if frame.time is not None and frame.time >= self._origin:
+                    yield from self._encode(resampler.resample(frame))
         yield from self._encode(resampler.resample(None))
         yield from codec.encode()
 
@@ -127,14 +132,6 @@ class AudioTrack:
             frame.pts = round(((frame.time or 0.0) - self._origin) * codec.sample_rate)
             frame.time_base = Fraction(1, codec.sample_rate)
             yield from codec.encode(frame)
-
-
-def _video_start(clip: InputContainer) -> float:
-    """When the clip's first picture is shown, in seconds of the container's clock."""
-    if not clip.streams.video:
-        return 0.0
-    video = clip.streams.video[0]
-    return float((video.start_time or 0) * (video.time_base or 0))
 
 
 def _seconds(packet: "AudioPacket") -> float:

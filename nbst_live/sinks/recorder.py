@@ -107,7 +107,7 @@ class Recorder(Closable):
             return self._microphone.track
         if audio_from is None:
             return None
-        return partial(AudioTrack.open, audio_from)
+        return partial(AudioTrack.open, audio_from, self._fps)
 
     def _next_file(self) -> VideoFile:
         """The file for the pictures to come, open."""
