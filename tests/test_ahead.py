@@ -39,9 +39,17 @@ def test_the_first_frame_and_one_of_another_size_get_their_own_alpha():
             assert (ahead.mask(picture) == bright(picture)).all()
 
 
+def test_what_moved_too_far_to_be_followed_gets_its_own_alpha():
+    with AheadMasker(FakeMasker(bright)) as ahead:
+        for x in (60, 140, 220, 90):
+            found = ahead.mask(frame(x))
+            assert (found == bright(frame(x))).all()
+
+
 def test_a_failure_is_told_with_the_frame_after_and_the_next_ones_are_masked():
     with AheadMasker(FakeMasker(bright, fails={1})) as ahead:
-        ahead.mask(frame(100))
+        for _ in range(2):
+            ahead.mask(frame(100))
         with pytest.raises(MaskError):
             ahead.mask(frame(100))
         assert (ahead.mask(frame(100)) == bright(frame(100))).all()

@@ -10,12 +10,21 @@ from nbst_live.mask.flow import Flow, fetch
 from nbst_live.mask.shrink import shrink
 from nbst_live.stages import Alpha, Masker, Matte, Picture
 
+STRANGE = 16.0
+"""Mean difference in grey levels, in a neighbourhood, of the moved frame and the present one, from which the movement
+is not believed there."""
+NEIGHBOURHOOD = (5, 5)
+LOST = 0.008
+"""Share of the frame that may be called person where the movement is not believed: some of that may be room. Somebody
+who moves by a thirtieth of the width from frame to frame stays below."""
+
 
 class AheadMasker(Closable):
     """Runs a masker in a thread of its own, on each frame while the frame before it is shown; closes it too.
 
     The alpha that `mask` gives fits the picture it was given: it was found on the frame before and then moved. What
-    that frame did not show, it lacks. Only the first frame waits for the network, and one of another size.
+    that frame did not show, it lacks. The first frame waits for its own alpha, and so does one of another size and one
+    whose movement was too quick to be followed.
     """
 
     def __init__(self, masker: Masker) -> None:
@@ -37,15 +46,13 @@ class AheadMasker(Closable):
         """Alpha at the network's size. Raises MaskError, also for the frame before."""
         pending, before = self._pending, self._before
         self._pending = self._before = None
-        if pending is None or before is None or before.shape != picture.shape:
-            alpha = self._thread.submit(self._found, picture).result()
-            moved = alpha
-        else:
-            alpha = pending.result()
-            now, then = (_grey(p, alpha) for p in (picture, before))
-            (moved,) = fetch(self._flow.back(now, then), alpha)
-            moved = np.clip(moved, 0, 1, out=moved)
-        self._pending, self._before = self._thread.submit(self._found, picture), picture
+        moved = None
+        if pending is not None and before is not None and before.shape == picture.shape:
+            moved = self._moved(pending.result(), before, picture)
+        own = self._thread.submit(self._found, picture)
+        if moved is None:
+            moved = own.result().copy()
+        self._pending, self._before = own, picture
         return moved
 
     def close(self) -> None:
@@ -55,6 +62,14 @@ class AheadMasker(Closable):
         self._closed = True
         self._thread.shutdown()
         self._masker.close()
+
+    def _moved(self, alpha: Alpha, before: Picture, picture: Picture) -> Alpha | None:
+        """Alpha of the frame before, moved onto the present one; None where that could not be followed."""
+        now, then = (_grey(p, alpha) for p in (picture, before))
+        moved, expected = fetch(self._flow.back(now, then), alpha, then.astype(np.float32))
+        change = cv2.blur(cv2.absdiff(now.astype(np.float32), expected), NEIGHBOURHOOD)
+        lost = np.count_nonzero((change > STRANGE) & (moved > 0.5))
+        return None if lost > LOST * moved.size else np.clip(moved, 0, 1, out=moved)
 
     def _found(self, picture: Picture) -> Alpha:
         return self._masker.mask(picture).copy()
