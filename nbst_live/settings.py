@@ -161,7 +161,7 @@ class Settings:
     )
 
     refresh: float = _setting(
-        60.0, number(0, 86400), "SECONDS", "paint the room anew, from the last result, this often; 0: never", "solver"
+        60.0, number(0, 86400), "SECONDS", "go on painting, from the last result, this often; 0: never", "solver"
     )
     preset: str = _setting(
         "default",
