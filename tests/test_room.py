@@ -263,6 +263,18 @@ def test_a_finished_painting_stays_until_the_room_painted_anew_is_finished(style
     assert (shown(backdrop) != finished).any()
 
 
+def test_while_none_is_finished_a_painting_begun_anew_is_shown_as_it_gets_finer(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    worker.publish(PAINTING)
+    coarse = shown(backdrop)
+    backdrop.refresh()
+    shown(backdrop)
+    worker.publish(PAINTING[:, ::-1])
+    assert (shown(backdrop) != coarse).any()
+
+
 def test_it_is_refreshed_when_the_time_is_up_and_never_with_0(style):
     for refresh, jobs in ((0.05, 2), (0, 1)):
         worker = FakeWorker(*SIZE)

@@ -112,7 +112,7 @@ class RoomBackdrop(Closable):
         self._key = cache_key(style.paintings, self._settings, self._worker.size, hashlib.sha256(photo).hexdigest())
         self.style = style
         self._painted = False
-        self._painted_from: Signature | None = None
+        self._painted_from: Signature | None = None  # what the finished painting was begun from, once there is one
         if self._screen is not None:
             self._screen.bring(cover(style.picture, *self._size))
         self.refresh()
@@ -192,22 +192,23 @@ class RoomBackdrop(Closable):
         plate, known = shrink(room, known, self._worker.size)
         signature = Signature.of(plate, known)
         start = None if self._painted else self._recall(signature)
-        before = None if self._anew else self._painted_from
-        again = before is not None and before.covers(signature)
+        finished = self._painted_from
+        again = not self._anew and finished is not None and finished.covers(signature)
         if not self._worker.alive:
             log.warning("solver: starting its process again")
             self._worker.start()
         settings = self._means.settings
         self._worker.submit(plate, known, styles=self.style.paintings, settings=settings, start=start, warm=again)
-        self._commission = Commission(self._key, signature, again, whole=self._painted and not again)
+        self._commission = Commission(self._key, signature, again, whole=finished is not None and not again)
         self._anew, self.state.busy, self.state.step = False, True, 0
 
     def _recall(self, signature: Signature) -> Path | None:
         """Shows the cached painting of this room, if there is one; its file, if it will do to go on from."""
         found = None if self._cache is None else self._cache.load(self._key, signature)
-        if found is None or not self._admit(found.picture) or not found.signature.covers(signature):
+        if found is None or not self._admit(found.picture):
             return None
-        return found.path
+        self._painted_from = found.signature
+        return found.path if found.signature.covers(signature) else None
 
     def _hear(self, message: Progress | Failed) -> None:
         """Takes one message of the solver into the state, and its picture if there is one."""
