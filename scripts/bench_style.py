@@ -124,7 +124,7 @@ class Bench:
 
     def plain(self, **changes: object) -> SolverSettings:
         """As neural-style: one scale, pixels, no average."""
-        return self.ours(levels=1, average=False, beta1=0.9, beta2=0.999, **changes)
+        return self.ours(levels=1, average=False, fall=0.0, beta1=0.9, beta2=0.999, **changes)
 
     def ours(self, **changes: object) -> SolverSettings:
         same = {"start": "photo", "tv_weight": 0.0, "layer_weights": (1.0,) * len(STYLE_LAYERS)}

@@ -399,6 +399,34 @@ def test_every_way_down_lowers_the_loss(
     assert found[-1].total < 0.7 * found[0].total
 
 
+def test_where_the_rate_falls_from_the_first_step_the_last_ones_move_least(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
+    moved = []
+    for fall in (0.0, 0.25, 1.0):
+        given = settings(fall=fall, average=False, multiscale=False, jitter=False, strokes=False)
+        pictures = [iterate.picture.astype(int) for iterate in GatysSolver(encoder, given).solve(plate, style)]
+        moved.append([float(np.abs(after - before).mean()) for before, after in pairwise(pictures)])
+    falling, short, constant = moved[2], moved[1], moved[0]
+    assert falling[-1] < 0.6 * constant[-1]
+    assert short[-1] < 0.6 * constant[-1]
+    middle = slice(12, 18)
+    assert sum(falling[middle]) < 0.9 * sum(short[middle]) == pytest.approx(0.9 * sum(constant[middle]))
+
+
+def test_the_content_counts_more_as_a_scale_begins_and_then_as_asked(
+    encoder: CompactEncoder, plate: Picture, style: Picture
+) -> None:
+    grams = {k: gram(v) for k, v in encoder.extract(to_tensor(style), STYLE_LAYERS).items()}
+    given = settings(jitter=False, tv_weight=0, content_first=5.0)
+    objective = Objective(encoder, given, to_tensor(plate), grams, None)
+    found = [objective(to_tensor(style)) for _ in range(200)]
+    shares = [float((losses.total - losses.style) / (given.alpha * losses.content)) for losses in found]
+    assert shares[0] == pytest.approx(5, rel=1e-3)
+    assert shares[-1] == pytest.approx(1, rel=1e-2)
+    assert all(after <= before + 1e-4 for before, after in pairwise(shares))
+
+
 @pytest.mark.parametrize("name", ["paper-code", "paper-formula"])
 def test_the_papers_presets_keep_their_best_picture(
     encoder: CompactEncoder, plate: Picture, style: Picture, name: str

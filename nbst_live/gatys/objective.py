@@ -26,6 +26,9 @@ OFFSETS = ((0, 0), (3, 6), (6, 11), (9, 1), (12, 7), (15, 12), (2, 13), (5, 10))
 """(down, right) in pixels, one step after the other; modulo 8, no two agree in either direction."""
 
 
+EASE_HALF = 17.0
+
+
 class Terms(NamedTuple):
     """Content and style at one offset; the factors carry weights and scales."""
 
@@ -55,6 +58,10 @@ class Objective:
     at a price, `held_layers` are measured on every `hold`-th step alone, and stand in by their tangent in between (as
     molecular dynamics does with its costly forces: Tuckerman et al., "Reversible multiple time scale molecular
     dynamics", 1992). In the first `hold` steps nothing is held, for then they change fast.
+
+    A picture that begins as the plate itself soon loses more of it than it would have to, and takes long to find that
+    again. With `content_first` the content counts so many times as much at first, and falls to its weight by a half in
+    every EASE_HALF steps.
 
     Args:
         features: the network.
@@ -97,7 +104,8 @@ class Objective:
         style = self._style(found, terms, live)
         if held:
             style = style + self._tangent(picture, offset, held)(picture)
-        total = settings.alpha * content + settings.style_weight * style
+        ease = 1 + (settings.content_first - 1) * 0.5 ** (self._steps / EASE_HALF)
+        total = settings.alpha * ease * content + settings.style_weight * style
         if settings.tv_weight:
             total = total + settings.tv_weight * self._total_variation(picture)
         self._steps += 1

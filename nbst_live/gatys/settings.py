@@ -41,6 +41,7 @@ PAPER_CODE: dict[str, Any] = {
     "levels": 1,
     "jitter": False,
     "learning_rate": 5 / GREYS,
+    "fall": 0.0,
     "beta1": 0.99,
     "beta2": 0.999,
     "epsilon": 0.1 * GREYS,
@@ -80,6 +81,7 @@ class SolverSettings:
     Attributes:
         strength: 0 to 1, one dial over the two weights: 0.5 leaves them as given, 1 is strongest.
         content_weight: alpha at strength 0.5.
+        content_first: by how many times alpha is larger than that as a scale begins, see `objective.Objective`.
         style_weight: beta.
         content_layer: the layer of J_content.
         style_layers: the layers of J_style.
@@ -101,6 +103,7 @@ class SolverSettings:
         hold: for how many; 1 holds none.
         jitter: move the picture by a few pixels from step to step, see `objective.Objective`.
         learning_rate: Adam's, where black to white is 1; at the end of each scale it falls.
+        fall: share of a scale's steps over which it does; 1 lets it fall from the first, 0 not at all.
         beta1, beta2, epsilon: Adam's.
         average: show a running average of the iterates.
         strokes: with the compact encoder, draw what is shown along its own strokes, where the painting is one of
@@ -120,6 +123,7 @@ class SolverSettings:
 
     strength: float = 0.4
     content_weight: float = 0.05
+    content_first: float = 1.0
     style_weight: float = 1.0
     content_layer: str = CONTENT_LAYER
     style_layers: tuple[str, ...] = STYLE_LAYERS
@@ -138,6 +142,7 @@ class SolverSettings:
     hold: int = 1
     jitter: bool = True
     learning_rate: float = 0.012
+    fall: float = 0.25
     beta1: float = 0.8
     beta2: float = 0.9
     epsilon: float = 1e-12
@@ -155,8 +160,10 @@ class SolverSettings:
         self._within("strength", 0, 1)
         for name in ("content_weight", "style_weight", "tv_weight"):
             self._within(name, 0, math.inf)
+        self._within("content_first", 1, 1000)
         self._within("style_scale", 0.25, 4)
         self._within("learning_rate", 1e-4, 1)
+        self._within("fall", 0, 1)
         self._within("beta1", 0, 1 - 1e-6)
         self._within("beta2", 0, 1 - 1e-6)
         self._within("epsilon", 1e-30, 1e6)

@@ -40,10 +40,9 @@ WARM_RATE = 0.5
 """Learning rate of a refresh, likewise: at the full rate, the first steps would undo much of what is there; at less, it
 follows a change of the light by halves."""
 STEP_SHARE = 0.8
-DECAY = 0.25
 FINAL_RATE = 0.2
-"""The learning rate falls to this share over the last quarter of a scale. Falling all the way, as before, costs more
-steps than its smoother end is worth."""
+"""The learning rate falls to this share at a scale's end. Falling all the way, as before, costs more steps than its
+smoother end is worth."""
 AVERAGE_DECAY = 0.9
 NOISE = 0.005
 
@@ -192,10 +191,9 @@ class GatysSolver:
         return max(1e-3, left * work[0] / sum(work))
 
     def _rate(self, progress: float) -> float:
-        """The share of the learning rate at this share, 0 to 1, of a scale's steps: it falls at the end, see DECAY."""
-        if self._settings.levels == 1:
-            return 1.0  # the papers' way
-        return 1 - (1 - FINAL_RATE) * max(0.0, (progress - 1 + DECAY) / DECAY)
+        """The share of the learning rate at this share, 0 to 1, of a scale's steps."""
+        fall = self._settings.fall
+        return 1 - (1 - FINAL_RATE) * max(0.0, progress - 1 + fall) / fall if fall else 1.0
 
     def _stroke_share(self, paintings: Blend) -> float:
         """How far to draw along the strokes: as far as the paintings are of strokes, by their weights."""
