@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,11 @@ def pipeline_figures(pipeline: Pipeline, dropped: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def live_report(live: Live) -> dict[str, Any]:
-    """Everything `--report` says of a live run."""
-    state = live.backdrop.state
+def live_report(live: Live, ended: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Everything `--report` says of a live run; `ended` are the figures of recordings that are no more among its
+    outputs.
+    """
+    state, sinks = live.backdrop.state, live.outputs.sinks
     return {
         **_run_figures(live.source, live.masker, live.pipeline),
         "solver": {
@@ -56,10 +59,13 @@ def live_report(live: Live) -> dict[str, Any]:
             "failures": state.failures, "pace": round(state.pace, 3),
         },
         "first_painted_frame_s": since_start(live.backdrop.painted_at),
-        "recordings": [
-            {"name": sink.name, "dropped": sink.dropped} for sink in live.outputs.sinks if isinstance(sink, Recorder)
-        ],
+        "recordings": [*ended, *(recording_figures(sink) for sink in sinks if isinstance(sink, Recorder))],
     }  # fmt: skip
+
+
+def recording_figures(recorder: Recorder) -> dict[str, Any]:
+    """Name and dropped pictures of a recording."""
+    return {"name": recorder.name, "dropped": recorder.dropped}
 
 
 def render_report(source: Source, masker: Masker, pipeline: Pipeline, steps: int, seconds: float) -> dict[str, Any]:

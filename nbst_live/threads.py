@@ -18,6 +18,11 @@ class Worker:
         # A daemon, so that a program that dies before close() is not kept alive by a thread waiting for it.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    @property
+    def over(self) -> bool:
+        """Whether the body has returned, after which `join` does not wait; also before `start`."""
+        return not self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 

@@ -42,7 +42,8 @@ class Keys:
 def steered(styles: list[str], *commands: Command, capsys) -> tuple[list[str], str]:
     """The styles that were changed to, and what was said."""
     used: list[str] = []
-    live = SimpleNamespace(preview=None, view=None, styles=styles, backdrop=SimpleNamespace(use=used.append))
+    outputs, backdrop = SimpleNamespace(sinks=[]), SimpleNamespace(use=used.append)
+    live = SimpleNamespace(preview=None, view=None, styles=styles, outputs=outputs, backdrop=backdrop)
     steering = Steering(live, Settings(), Keys(*commands))
     steering._show_status = lambda now: None
     assert steering.tick()

@@ -4,13 +4,13 @@ import logging
 import time
 from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
 
 from nbst_live import app, pipeline
 from nbst_live.backdrop.room import SolverState
 from nbst_live.capture.rest import RestingSource
 from nbst_live.commands import render
 from nbst_live.commands.progress import Interruption
+from nbst_live.commands.recordings import Recordings, new_name
 from nbst_live.controls import Command, TerminalKeys, command_of, help_lines
 from nbst_live.errors import NbstError
 from nbst_live.logs import StatusLine, start_log
@@ -39,9 +39,10 @@ def run(settings: Settings) -> int:
         opened.callback(steering.status.clear)
         interruption = opened.enter_context(Interruption())
         log.info("source: %s", live.source.info.detail)
-        pipeline.run(live.source, live.pipeline, live.outputs, lambda: steering.tick() and not interruption.asked)
+        with steering.recordings as recordings:
+            pipeline.run(live.source, live.pipeline, live.outputs, lambda: steering.tick() and not interruption.asked)
         if settings.report is not None:
-            write_report(settings.report, live_report(live))
+            write_report(settings.report, live_report(live, recordings.ended))
     return 0
 
 
@@ -51,9 +52,9 @@ class Steering:
     def __init__(self, live: app.Live, settings: Settings, keys: TerminalKeys) -> None:
         self.status = StatusLine()
         self._live, self._settings, self._keys = live, settings, keys
+        self.recordings = Recordings(self._open_recorder, live.outputs.sinks, self.status.say)
         self._running = True
         self._style = 0
-        self._recorder: Recorder | None = None
         self._shown = (0.0, 0)
 
     def quit(self) -> None:
@@ -64,6 +65,7 @@ class Steering:
         """Does what the keys ask; whether to go on."""
         while (command := self._next_command()) is not None:
             self._do(command)
+        self.recordings.look()
         self._show_status(time.monotonic())
         return self._running
 
@@ -83,7 +85,7 @@ class Steering:
             case Command.PANIC:
                 live.pipeline.panic = not live.pipeline.panic
             case Command.RECORD:
-                self._toggle_recording()
+                self.recordings.toggle()
             case Command.SHOW_MASK if view is not None:
                 view.show_mask = not view.show_mask
             case Command.HELP:
@@ -102,20 +104,9 @@ class Steering:
         except NbstError as error:
             log.warning("%s", error)
 
-    def _toggle_recording(self) -> None:
-        sinks = self._live.outputs.sinks
-        try:
-            if self._recorder is not None and self._recorder in sinks:
-                recorder, self._recorder = self._recorder, None
-                sinks.remove(recorder)
-                recorder.close()
-                self.status.say(f"nbst-live: {recorder.name} is finished")
-                return
-            path = Path(f"nbst-live-{datetime.now():%Y%m%d-%H%M%S}.mp4")
-            self._recorder = app.open_recorder(self._settings, path, self._live.source, live=True, sound=False)
-            sinks.append(self._recorder)
-        except NbstError as error:
-            log.warning("%s", error)
+    def _open_recorder(self) -> Recorder:
+        path = new_name(datetime.now())
+        return app.open_recorder(self._settings, path, self._live.source, live=True, sound=False)
 
     def _show_status(self, now: float) -> None:
         then, frames = self._shown
