@@ -55,6 +55,15 @@ def test_what_was_never_seen_is_filled_from_around_and_what_was_seen_stays():
     assert filled[known == 0].min() > 30
 
 
+@pytest.mark.parametrize(
+    "seen", [np.s_[:, :5], np.s_[:, 317:325], np.s_[177:179], np.s_[100:102, 300:302], np.s_[:, 3::40]]
+)
+def test_it_is_filled_from_strips_and_dots_too_thin_for_the_small_copy(seen):
+    picture, known = np.zeros((360, 640, 3), np.uint8), np.zeros((360, 640), np.uint8)
+    picture[seen], known[seen] = (40, 120, 200), 255
+    assert np.abs(fill(picture, known).astype(int) - (40, 120, 200)).max() < 30
+
+
 def test_it_learns_where_mask_and_key_both_see_room_and_at_times_by_the_mask_alone():
     left, right = np.zeros((2, 72, 128), np.float32)
     left[:, :40], right[:, 88:] = 1, 1

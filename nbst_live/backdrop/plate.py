@@ -184,6 +184,19 @@ def shrink(picture: Picture, known: Matte, size: tuple[int, int]) -> tuple[Pictu
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.asarray(small_known, np.uint8)
 
 
+def _known_means(picture: Picture, known: Matte, size: tuple[int, int]) -> tuple[Picture, Matte]:
+    """The means of what is known at a smaller (width, height), and 255 where anything is: a strip of the room that
+    fills no cell is still all that there may be to fill from.
+    """
+    light, share = (
+        cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        for plane in (cv2.copyTo(picture, known), known)
+    )
+    some = cv2.compare(share, 0, cv2.CMP_GT)
+    means = light * np.float32(255) / np.where(some, share, np.float32(1))[..., None]
+    return cv2.convertScaleAbs(means), np.asarray(some, np.uint8)
+
+
 def fill(picture: Picture, known: Matte) -> Picture:
     """The plate with its unseen parts filled in from what surrounds them; mid grey where nothing is known at all.
 
@@ -195,7 +208,7 @@ def fill(picture: Picture, known: Matte) -> Picture:
     height, width = known.shape
     scale = FILL_SIZE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small, small_known = shrink(picture, known, size)
+    small, small_known = _known_means(picture, known, size)
     small = cv2.inpaint(small, cv2.bitwise_not(small_known), 3, cv2.INPAINT_TELEA)
     smooth = cv2.resize(cv2.GaussianBlur(small, (0, 0), 3), (width, height), interpolation=cv2.INTER_CUBIC)
     away = cv2.distanceTransform(cv2.copyMakeBorder(known, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 3)
