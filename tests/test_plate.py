@@ -147,6 +147,18 @@ def test_a_change_of_the_light_is_noticed_and_what_is_hidden_follows():
     assert np.abs(plate.picture().astype(int) - dim).mean() < 3
 
 
+def test_somebody_who_leans_in_with_their_shadow_does_not_change_the_light_of_what_they_hide():
+    plate = Plate(WIDTH, HEIGHT)
+    seen_often(plate, ROOM, NOBODY)
+    shaded = (ROOM * 0.5).astype(np.uint8)
+    close = person(slice(0, 72), slice(30, 128))
+    seen_often(plate, shaded, close, 6)
+    assert plate.upsets == 0
+    off = np.abs(plate.picture().astype(int) - ROOM).max(axis=2)
+    assert off[:, 80:].max() <= 2, "what is hidden stays"
+    assert np.abs(plate.picture().astype(int) - shaded).max(axis=2)[:, :60].max() <= 2, "what is seen is taken"
+
+
 def test_the_room_is_another_object_after_each_look_and_does_not_change_by_itself():
     plate = Plate(WIDTH, HEIGHT)
     first = plate.room()

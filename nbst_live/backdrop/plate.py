@@ -33,6 +33,9 @@ STIRRED = 0.02
 contradicts along the room's edges alone."""
 UPSET = 0.35
 """That share from which, if it was not, the light has changed."""
+WITNESS = 1 / 3
+"""Share of the picture that must show known room for that: what is hidden follows, and so is at most twice what is
+seen. Beside somebody who leans in, all that is left to see may lie in their shadow."""
 NUDGE = 0.002
 """Least movement of the camera that counts as one, as a share of the width."""
 SEARCH_WIDTH = 320
@@ -127,13 +130,13 @@ class Plate:
         """Moves what is known along with the camera, or into the new light; after that one look decides. False when it
         was neither.
         """
-        x, y = _movement(self.picture(), picture, room & self.known)
+        both = room & self.known
+        x, y = _movement(self.picture(), picture, both)
         if math.hypot(x, y) >= NUDGE * picture.shape[1]:
             shift, size = np.array([[1, 0, x], [0, 1, y]], np.float32), self.known.shape[::-1]
             self._mean = cv2.warpAffine(self._mean, shift, size)
             self.known = cv2.compare(cv2.warpAffine(self.known, shift, size), 255, cv2.CMP_EQ)
-        elif share > UPSET:
-            both = room & self.known
+        elif share > UPSET and cv2.countNonZero(both) >= WITNESS * both.size:
             now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (picture, self._mean))
             self._mean *= (now + 1) / (then + 1)
         else:
