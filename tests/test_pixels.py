@@ -83,6 +83,14 @@ def test_pixels_are_found_at_their_places(rng):
     assert (plane == fetched[:1]).all()
 
 
+def test_a_pixel_that_spans_several_of_the_networks_lies_at_the_middle_one():
+    raster = Raster((2, 3), (80, 30))
+    assert (raster.line == [19, 59]).all()
+    assert (raster.column == [4, 14, 24]).all()
+    pixels = raster.at(np.array([1]), np.array([2]))
+    assert (pixels.y[0, 0], pixels.x[0, 0]) == (59.5, 24.5)
+
+
 def test_no_pixels_have_nothing():
     nowhere = np.zeros(0, np.intp)
     pixels = Raster((40, 60), (20, 30)).at(nowhere, nowhere)

@@ -1,12 +1,17 @@
 """The trimap is drawn in the window that holds the edge: there it is what it would be in the whole picture."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 
 from nbst_live.mask import trimap as trimaps
+from nbst_live.mask.edge import EdgeSolver
+from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.mask.window import MARGIN, WHOLE, around
+from nbst_live.models import find
 
 SHAPE = 160, 288
 PLANES = "fit", "bounds", "near_person", "near_room", "next_person", "next_room"
@@ -37,6 +42,30 @@ def test_at_the_edge_the_planes_are_those_of_the_whole_picture(monkeypatch, rng,
             getattr(side, name)[cv2.dilate(edge.view(np.uint8), np.ones((3, 3))) > 0] for side in (found, whole)
         )
         np.testing.assert_allclose(here, there, atol=1e-4 if name in ("fit", "bounds") else 1)
+
+
+def refined(monkeypatch, picture: np.ndarray, alphas: list[np.ndarray], unset: tuple[float, int]) -> list[np.ndarray]:
+    """Mattes and colours where the trimap's new planes hold these values, float and uint8."""
+
+    def empty(shape, dtype):
+        return np.full(shape, unset[np.dtype(dtype) == np.uint8], dtype)
+
+    monkeypatch.setattr(trimaps, "np", SimpleNamespace(**vars(np) | {"empty": empty}))
+    refiner = MatteRefiner(EdgeSolver(find("edge-alpha")))
+    cutouts = [refiner.refine(alpha, picture) for alpha in alphas]
+    return [part for cutout in cutouts for part in (cutout.matte.copy(), cutout.colours)]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "shape"), [(2, 2, SHAPE), (16, 16, (576, 1024)), (17, 9, (576, 1024)), (640, 360, SHAPE)]
+)
+def test_what_no_plane_holds_is_not_read_however_small_the_frame(monkeypatch, rng, width, height, shape):
+    picture = rng.integers(0, 256, (height, width, 3), np.uint8)
+    alphas = [np.zeros(shape, np.float32) for _ in range(8)]
+    for number, alpha in enumerate(alphas):
+        alpha[:, : number * shape[1] // 8] = 1
+    one, other = (refined(monkeypatch, picture, alphas, unset) for unset in ((np.nan, 0), (np.nan, 255)))
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_an_arm_that_the_mask_loses_for_a_moment_is_kept_in_the_window(rng):

@@ -34,7 +34,12 @@ class Raster:
     def __init__(self, full: tuple[int, int], small: tuple[int, int]) -> None:
         """Both are (height, width)."""
         self.width, self.scale = full[1], (full[1] / small[1], full[0] / small[0])
-        self.line, self.column = (np.arange(side) * part // side for side, part in zip(full, small, strict=True))
+        # Of a pixel that spans several there, the middle one: there the trimap's planes are sampled, which hold nothing
+        # away from the edge.
+        self.line, self.column = (
+            (2 * np.arange(side) * part + max(0, part - side)) // (2 * side)
+            for side, part in zip(full, small, strict=True)
+        )
         self.y, self.x = (
             _scaled(np.arange(side, dtype=np.float32), part / side) for side, part in zip(full, small, strict=True)
         )
