@@ -13,7 +13,8 @@ from nbst_live.errors import InputError
 from nbst_live.paths import why_unwritable
 from nbst_live.pipeline import Pipeline
 from nbst_live.sinks.recorder import Recorder
-from nbst_live.stages import Masker, Source
+from nbst_live.sinks.virtual_camera import VirtualCameraSink
+from nbst_live.stages import Masker, Sink, Source
 from nbst_live.timing import percentiles
 from nbst_live.version import __version__
 
@@ -51,7 +52,7 @@ def live_report(live: Live, ended: Sequence[dict[str, Any]] = ()) -> dict[str, A
     """Everything `--report` says of a live run; `ended` are the figures of recordings that are no more among its
     outputs.
     """
-    state, sinks = live.backdrop.state, live.outputs.sinks
+    state = live.backdrop.state
     return {
         **_run_figures(live.source, live.masker, live.pipeline),
         "solver": {
@@ -59,8 +60,17 @@ def live_report(live: Live, ended: Sequence[dict[str, Any]] = ()) -> dict[str, A
             "failures": state.failures, "pace": round(state.pace, 3),
         },
         "first_painted_frame_s": since_start(live.backdrop.painted_at),
-        "recordings": [*ended, *(recording_figures(sink) for sink in sinks if isinstance(sink, Recorder))],
+        **output_figures(live.outputs.sinks, ended),
     }  # fmt: skip
+
+
+def output_figures(sinks: Sequence[Sink], ended: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """What was shown again and what was left out by the outputs, and by the recordings that have `ended`."""
+    cameras = [sink for sink in sinks if isinstance(sink, VirtualCameraSink)]
+    return {
+        "virtual_cameras": [{"name": camera.name, "repeated": camera.repeated} for camera in cameras],
+        "recordings": [*ended, *(recording_figures(sink) for sink in sinks if isinstance(sink, Recorder))],
+    }
 
 
 def recording_figures(recorder: Recorder) -> dict[str, Any]:

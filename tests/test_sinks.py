@@ -17,6 +17,7 @@ from media import HEIGHT, WIDTH, environment, grey, levels
 
 from nbst_live.errors import SinkError
 from nbst_live.fakes import FakeSink
+from nbst_live.report import output_figures
 from nbst_live.sinks import loopback, preview
 from nbst_live.sinks.i420 import planes_for, to_i420
 from nbst_live.sinks.null import NullSink
@@ -200,6 +201,20 @@ class TestVirtualCamera:
             while sink.repeated < before + 5:
                 time.sleep(0.002)
         assert [planes[0] for planes in backend.sent[-5:]] == [235] * 5
+
+    def test_the_report_says_how_often_it_did(self, backend: type[Backend], tmp_path: Path) -> None:
+        ended = {"name": "recording b.mp4", "dropped": 2}
+        with VirtualCameraSink(4, 4, 500) as sink, Recorder(tmp_path / "a.mp4", 64, 48, 30, live=True) as recorder:
+            assert output_figures([FakeSink()]) == {"virtual_cameras": [], "recordings": []}
+            sink.send(grey(255, 4, 4), 0)
+            while not sink.repeated:
+                time.sleep(0.002)
+            sink.close()
+            figures = output_figures([recorder, FakeSink(), sink], [ended])
+        assert figures == {
+            "virtual_cameras": [{"name": "virtual camera /dev/video99", "repeated": len(backend.sent) - 1}],
+            "recordings": [ended, {"name": f"recording {tmp_path / 'a.mp4'}", "dropped": 0}],
+        }
 
     def test_the_size_is_even(self, backend: type[Backend]) -> None:
         with VirtualCameraSink(7, 5, 25) as sink:

@@ -17,12 +17,12 @@ class SteadyWriter:
     """Writes exactly one buffer in each `1 / fps` of a second: a new one as soon as it is there, else the last again.
 
     A thread calls `write(buffer)`. `put` never waits for it: of two buffers in one slot the newer one wins. Until the
-    first `put` nothing is written. `repeated` counts the buffers written again, `replaced` those never written. An
-    exception of the thread ends it, and is raised by the next `put`.
+    first `put` nothing is written. `repeated` counts the buffers written again. An exception of the thread ends it, and
+    is raised by the next `put`.
     """
 
     def __init__(self, new_buffer: Callable[[], Buffer], write: Callable[[Buffer], object], fps: float) -> None:
-        self.repeated = self.replaced = 0
+        self.repeated = 0
         self._write, self._period = write, 1 / fps
         # One is being written or may be written again, one waits, one is being filled.
         self._free = [new_buffer() for _ in range(3)]
@@ -43,7 +43,6 @@ class SteadyWriter:
         with self._changed:
             if self._waiting is not None:
                 self._free.append(self._waiting)
-                self.replaced += 1
             self._waiting = buffer
             self._changed.notify()
 
