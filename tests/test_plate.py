@@ -172,6 +172,15 @@ def test_the_room_is_another_object_after_each_look_and_does_not_change_by_itsel
     assert (second.known == kept[1]).all()
 
 
+def test_a_room_of_a_few_rows_may_change(rng):
+    plate = Plate(4000, 16)
+    nobody = np.zeros((16, 320), np.float32)
+    for _ in range(3):
+        room = rng.integers(0, 256, (16, 4000, 3), np.uint8)
+        plate.add(room, nobody)
+    assert plate.coverage == 1
+
+
 def test_a_slow_pan_leaves_no_copies_and_what_is_hidden_moves_along():
     large = SyntheticClip(WIDTH + 100, HEIGHT, 1, noise=0, nobody=True).frame(0)
     plate = Plate(WIDTH, HEIGHT)

@@ -160,7 +160,8 @@ def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]
     (0, 0) when the movement found does not make the two more alike.
     """
     scale = min(1.0, SEARCH_WIDTH / both.shape[1])
-    size = max(1, round(both.shape[1] * scale)), max(1, round(both.shape[0] * scale))
+    # A window has two rows at least.
+    size = max(2, round(both.shape[1] * scale)), max(2, round(both.shape[0] * scale))
     weight = cv2.resize(both, size, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
     # A hard border would be the same in both pictures, and so say that nothing moved.
     window = cv2.createHanningWindow(size, cv2.CV_32F) * cv2.GaussianBlur(weight, (0, 0), 0.02 * size[0])
