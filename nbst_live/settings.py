@@ -239,7 +239,7 @@ class Settings:
             )
 
 
-REPLACES = {"style": "style_mix", "virtual_camera": "no_virtual_camera"}
+REPLACES = {"style": "style_mix", "style_layers": "layer_weights", "virtual_camera": "no_virtual_camera"}
 """What of the config file an option takes back besides its own value there: the two belong together."""
 GROUPS = {
     "picture": "the picture",

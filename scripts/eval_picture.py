@@ -5,8 +5,9 @@
 People of known alpha move before known rooms (picture_clips.py). `naive` cuts our mask at 0.5 and pastes;
 `mediapipe_blur` averages MediaPipe's alpha over time, enlarges and blurs it; `ours` is the product's own way. All stand
 before the same picture of paint, so that no solver runs. With --true-mask there is a row `true_mask`: `ours`, but with
-the true alpha, shrunk to the network's size, in place of the network's: what a better mask could give. The columns,
-means over the clips:
+the true alpha, shrunk to the network's size, in place of the network's: what a better mask could give. With
+--latency-low there is a row `latency_low`: `ours`, with the last frame's alpha moved. The columns, means over the
+clips:
 
 - edge_alpha_mae: mean error of alpha within REACH pixels of where the true alpha is neither 0 nor 1;
 - edge_colour_error: there, CIEDE2000 between the picture and the person's true colours over the backdrop;
@@ -33,6 +34,7 @@ from nbst_live import models
 from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.room import EAGER_FRAMES, PLATE_SECONDS
 from nbst_live.closing import Closable
+from nbst_live.mask.ahead import AheadMasker
 from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
@@ -249,6 +251,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mask-model", default="person-fast", metavar="NAME", help="our mask (default: person-fast)")
     parser.add_argument("--sheet", type=Path, metavar="F.png", help="write each method's pictures side by side")
     parser.add_argument("--true-mask", action="store_true", help="add a row: ours, with the true alpha as mask")
+    parser.add_argument("--latency-low", action="store_true", help="add a row: ours, as with --latency low")
     parser.add_argument(
         "--other", action="store_true", help="other rooms and drawn figures: no choice was ever made looking at these"
     )
@@ -271,6 +274,9 @@ def main() -> None:
     }
     if args.true_mask:
         methods["true_mask"] = lambda shots: Ours(TrueMask(shots, ours.size), edge_solver, backdrop)
+    if args.latency_low:
+        ahead = AheadMasker(OnnxMasker(models.find(args.mask_model), SIZE))
+        methods["latency_low"] = lambda _: Ours(ahead, edge_solver, backdrop)
     found: dict[str, list[Figures]] = {name: [] for name in methods}
     sheet: list[Image] = []
     for clip in clips:

@@ -138,11 +138,25 @@ def test_what_fails_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     assert said == sinks == []
 
 
-def test_a_surprise_is_not_lost() -> None:
+@pytest.mark.logs_errors
+def test_a_surprise_is_told_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     recordings = Recordings(lambda: 1 // 0, [], print)
     recordings.toggle()
-    with pytest.raises(ZeroDivisionError):
-        recordings.close()
+    recordings.close()
+    assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
+
+
+def test_the_report_also_has_a_recording_that_failed_on_the_way() -> None:
+    sinks = list[FakeSink]()
+    recordings = Recordings(Broken, sinks, print)
+    recordings.toggle()
+    recordings.close()
+    sinks.clear()
+    recordings.look()
+    assert [figures["dropped"] for figures in recordings.ended] == [0]
+    recordings.toggle()
+    recordings.close()
+    assert len(sinks) == 1
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,26 @@ class TestSound:
         with av.open(recording) as container:
             assert container.streams.audio[0].codec_context.codec.canonical_name == carried
 
+    @pytest.mark.parametrize(("fps", "frames"), [(10, 3), (24, 8)])
+    def test_pictures_decoded_out_of_order_are_no_join(self, tmp_path: Path, fps: int, frames: int) -> None:
+        path = tmp_path / "in.mkv"
+        with av.open(path, "w") as container:
+            video = container.add_stream("libx264", fps, {"bf": str(frames), "b-adapt": "0"})
+            video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            sound = container.add_stream("aac", RATE, layout="mono")
+            for index in range(4 * fps):
+                container.mux(video.encode(av.VideoFrame.from_ndarray(grey(20 + index), format="bgr24")))
+            tone = av.AudioFrame.from_ndarray(np.zeros((1, 4 * RATE), np.float32), format="fltp", layout="mono")
+            tone.sample_rate, tone.pts, tone.time_base = RATE, 0, Fraction(1, RATE)
+            container.mux(video.encode())
+            container.mux(sound.encode(tone))
+            container.mux(sound.encode())
+        with av.open(path) as clip:
+            packets = [packet for packet in clip.demux(clip.streams.audio[0]) if packet.pts is not None]
+        with av.open(path) as clip:
+            kept = [packet for packet in JoinedSound(clip, fps) if packet.pts is not None]
+        assert [packet.pts for packet in kept] == [packet.pts for packet in packets]
+
     def test_sound_that_ends_early_holds_nothing_up(self, tmp_path: Path) -> None:
         path = self.make_clip(tmp_path / "in.mp4", "aac", 0, sound=1.0)
         record(path, tmp_path / "out.mp4")

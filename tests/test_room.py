@@ -275,6 +275,74 @@ def test_while_none_is_finished_a_painting_begun_anew_is_shown_as_it_gets_finer(
     assert (shown(backdrop) != coarse).any()
 
 
+def test_a_camera_that_is_moved_again_and_again_lets_a_painting_be_finished(style, monkeypatch):
+    monkeypatch.setattr(room_module, "SETTLE_SECONDS", 0.0)
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker)
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    finished = shown(backdrop)
+    for second in range(1, 12):
+        moved = np.ascontiguousarray(np.roll(ROOM, (8 * second, -12 * second), axis=(0, 1)))
+        shown(backdrop, picture=moved, seconds=float(second))
+    assert backdrop._plate.upsets > 4
+    assert len(worker.jobs) == 3, "one instead of the first that was begun anew, and then none before that is finished"
+    worker.publish(PAINTING[:, ::-1], final=True)
+    assert (shown(backdrop, picture=moved, seconds=12.0) != finished).any()
+    shown(backdrop, picture=moved, seconds=13.0)
+    assert len(worker.jobs) == 4
+
+
+def test_where_the_solver_has_lost_the_last_painting_it_stays_until_one_begun_anew_is_finished(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker, refresh=0.02)
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    finished = shown(backdrop)
+    worker.fail()
+    shown(backdrop)
+    time.sleep(0.03)
+    shown(backdrop)
+    assert worker.starts == 1
+    assert not worker.jobs[-1]["warm"]
+    worker.publish(PAINTING[:, ::-1])
+    assert (shown(backdrop) == finished).all()
+
+
+def test_a_refused_painting_does_not_bring_coarse_ones_up_at_every_refresh(style):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker, refresh=0.02)
+    shown(backdrop)
+    worker.publish(PAINTING)
+    coarse = shown(backdrop)
+    worker.publish(ROOM, final=True)
+    shown(backdrop)
+    time.sleep(0.03)
+    shown(backdrop)
+    assert len(worker.jobs) == 2
+    worker.publish(PAINTING[:, ::-1])
+    assert (shown(backdrop) == coarse).all()
+
+
+def test_after_a_change_of_light_the_cached_painting_is_shown_in_place_of_a_coarse_one(style, tmp_path):
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker, cache=BackdropCache(tmp_path / "cache"))
+    shown(backdrop)
+    worker.publish(PAINTING, final=True)
+    painted = shown(backdrop)
+    worker = FakeWorker(*SIZE)
+    backdrop = backdrop_of(style, worker, cache=BackdropCache(tmp_path / "cache"))
+    shown(backdrop, picture=ROOM // 4)
+    worker.publish(PAINTING[:, ::-1])
+    shown(backdrop, picture=ROOM // 4)
+    for second in range(1, 30):
+        now = shown(backdrop, seconds=float(second))
+    backdrop.refresh()
+    now = shown(backdrop, seconds=31.0)
+    assert (now == painted).mean() > 0.9
+    assert worker.jobs[-1]["start"] is not None
+
+
 def test_it_is_refreshed_when_the_time_is_up_and_never_with_0(style):
     for refresh, jobs in ((0.05, 2), (0, 1)):
         worker = FakeWorker(*SIZE)
@@ -315,6 +383,9 @@ def test_in_another_light_what_is_shown_is_still_nowhere_near_the_room(style):
         assert raw_share(now, room) <= RAW_SHARE
     assert len(worker.jobs) == 1
     assert (now == near).all(axis=2).mean() > 0.7, "the rest of the painting stays"
+    for second in range(60, 120):
+        now = shown(backdrop, picture=cv2.add(ROOM, ((119 - second) // 2,) * 4), seconds=float(second))
+    assert (now == near).all(axis=2).mean() > 0.7, "and is again what it was where the light comes back"
 
 
 def test_a_cached_painting_of_half_the_room_is_shown_and_the_room_painted_anew(style, tmp_path):

@@ -46,6 +46,12 @@ def test_a_style_of_the_command_line_replaces_the_files_styles_and_their_mix():
     assert settings("--style-mix", "1:3").style_mix == (1, 3)
 
 
+def test_style_layers_of_the_command_line_replace_the_files_and_their_weights():
+    write_config('style_layers = ["relu1_1", "relu2_1"]\nlayer_weights = [2, 1]')
+    assert settings("--style-layers", "relu3_1").layer_weights is None
+    assert settings("--layer-weights", "1,3").layer_weights == (1, 3)
+
+
 def test_every_setting_is_an_option_and_in_the_help():
     text = cli.live_parser().format_help()
     for name in vars(Settings()):

@@ -57,14 +57,18 @@ class SolverState:
 class Commission:
     """A painting that the solver was asked for: in which style, by its cache key, and of which room.
 
-    `again`: it goes on from the last one; `whole`: it is shown when finished, as its first pictures would come over a
-    finished one.
+    `plate` and `known` are the room's at the solver's size. `again`: it goes on from the last one; `whole`: it is shown
+    when finished, as its first pictures would come over a finished one; `instead`: it took the place of an unfinished
+    one.
     """
 
     key: str
+    plate: Picture
+    known: Matte
     signature: Signature
     again: bool
     whole: bool
+    instead: bool
 
 
 class RoomBackdrop(Closable):
@@ -111,8 +115,8 @@ class RoomBackdrop(Closable):
         photo = b"" if self._photo is None else self._photo.tobytes()
         self._key = cache_key(style.paintings, self._settings, self._worker.size, hashlib.sha256(photo).hexdigest())
         self.style = style
-        self._painted = False
-        self._painted_from: Signature | None = None  # what the finished painting was begun from, once there is one
+        self._painted = self._finished = False
+        self._painted_from: Signature | None = None
         if self._screen is not None:
             self._screen.bring(cover(style.picture, *self._size))
         self.refresh()
@@ -158,10 +162,12 @@ class RoomBackdrop(Closable):
         """Ends the solver's process."""
         self._worker.close()
 
-    def _want_anew(self, delay: float) -> None:
-        """Wants the room painted, and not from the last painting, in so many seconds."""
+    def _want_anew(self, delay: float, *, patient: bool = False) -> None:
+        """Wants the room painted, and not from the last painting, in so many seconds. A `patient` wish lets a painting
+        be finished that has already taken an unfinished one's place: who wishes often would else never see one.
+        """
         self._wanted: float | None = time.monotonic() + delay
-        self._anew = True
+        self._anew, self._patient = True, patient
 
     def _heed_plate(self) -> None:
         """Wants the room painted anew when the camera was moved or the light has changed, once that is over, and when
@@ -172,7 +178,7 @@ class RoomBackdrop(Closable):
             return
         if moved and (self._wanted is None or self._painted):
             log.info("the camera was moved, or the light has changed: the room will be painted anew")
-            self._want_anew(SETTLE_SECONDS)
+            self._want_anew(SETTLE_SECONDS, patient=True)
         grown = self._plate.coverage - self._asked_coverage >= GROWN
         if grown and self._wanted is None and not self.state.busy and not self._means.exhausted:
             self._want_anew(0.0)
@@ -180,7 +186,9 @@ class RoomBackdrop(Closable):
     def _due(self, now: float) -> bool:
         """Whether to ask for a painting: wanted, or with an idle solver when the time is up."""
         if self._wanted is not None:
-            return now >= self._wanted
+            job = self._commission
+            kept = self._patient and self.state.busy and job is not None and job.instead
+            return now >= self._wanted and not kept
         return not self.state.busy and 0 < self._refresh <= now - self._asked
 
     def _ask(self) -> None:
@@ -188,26 +196,27 @@ class RoomBackdrop(Closable):
         self._wanted, self._asked, self._asked_coverage = None, time.monotonic(), self._plate.coverage
         if self._means.exhausted:
             self._means.restore()
-        room, known = self._room()
-        plate, known = shrink(room, known, self._worker.size)
-        signature = Signature.of(plate, known)
-        start = None if self._painted else self._recall(signature)
-        finished = self._painted_from
-        again = not self._anew and finished is not None and finished.covers(signature)
         if not self._worker.alive:
             log.warning("solver: starting its process again")
             self._worker.start()
+            self._anew = True
+        plate, known = shrink(*self._room(), self._worker.size)
+        signature = Signature.of(plate, known)
+        before = self._painted_from
+        again = not self._anew and before is not None and before.covers(signature)
+        start = None if self._finished else self._recall(plate, known, signature)
+        whole, instead = self._finished and not again, self.state.busy
+        self._commission = Commission(self._key, plate, known, signature, again, whole, instead)
         settings = self._means.settings
         self._worker.submit(plate, known, styles=self.style.paintings, settings=settings, start=start, warm=again)
-        self._commission = Commission(self._key, signature, again, whole=finished is not None and not again)
         self._anew, self.state.busy, self.state.step = False, True, 0
 
-    def _recall(self, signature: Signature) -> Path | None:
+    def _recall(self, plate: Picture, known: Matte, signature: Signature) -> Path | None:
         """Shows the cached painting of this room, if there is one; its file, if it will do to go on from."""
         found = None if self._cache is None else self._cache.load(self._key, signature)
-        if found is None or not self._admit(found.picture):
+        if found is None or not self._admit(found.picture, plate, known):
             return None
-        self._painted_from = found.signature
+        self._painted_from, self._finished = found.signature, True
         return found.path if found.signature.covers(signature) else None
 
     def _hear(self, message: Progress | Failed) -> None:
@@ -226,6 +235,7 @@ class RoomBackdrop(Closable):
             if (message.final or not job.whole) and not self._show(picture, job, final=message.final):
                 trouble = privacy.REFUSED
         if message.final:
+            self._finished = True
             self._means.succeed()
             state.solves += 1
             state.seconds += message.seconds
@@ -241,6 +251,7 @@ class RoomBackdrop(Closable):
         """Has the job tried again with smaller means; one that died idle is only started again at the next job."""
         state = self.state
         state.failures += 1
+        self._anew = True  # what the next one could go on from is lost
         if not state.busy:
             log.warning("solver: %s", failed.reason)
             return
@@ -253,7 +264,7 @@ class RoomBackdrop(Closable):
         """Admits a painted picture or refuses it; keeps a finished one in the cache, unless it was painted with lesser
         means.
         """
-        if not self._admit(picture):
+        if not self._admit(picture, job.plate, job.known):
             return False
         if final and not job.again:
             self._painted_from = job.signature
@@ -261,13 +272,12 @@ class RoomBackdrop(Closable):
             self._cache.store(job.key, job.signature, picture)
         return True
 
-    def _admit(self, picture: Picture) -> bool:
-        """Lines a painted picture up for the screen; refuses one that is still too much like the room."""
-        full = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_CUBIC), np.uint8)
-        if self._photo is None and not privacy.painted(full, self._plate.picture(), self._plate.known):
+    def _admit(self, picture: Picture, plate: Picture, known: Matte) -> bool:
+        """Lines a painted picture up for the screen; refuses one that is still too much like the plate, of its size."""
+        if self._photo is None and not privacy.painted(picture, plate, known):
             return False
         assert self._screen is not None
-        self._screen.bring(full)
+        self._screen.bring(np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_CUBIC), np.uint8))
         self._painted = True
         if self.painted_at is None:
             self.painted_at = time.monotonic()

@@ -25,6 +25,7 @@ class Screen:
 
     def __init__(self, first: Picture, room: Picture) -> None:
         self._dissolve = Dissolve(privacy.repel(first, room), DISSOLVE_SECONDS)
+        self._bare = first
         self._next: Picture | None = None
 
     def bring(self, picture: Picture) -> None:
@@ -36,9 +37,9 @@ class Screen:
         wherever that is known.
         """
         if self._next is not None and not self._dissolve.busy:
-            guarded = privacy.repel(self._next, room.picture)
-            self._dissolve.begin(np.asarray(cv2.copyTo(guarded, room.known, self._next.copy())), now)
-            self._next = None
+            self._bare, self._next = self._next, None
+            guarded = privacy.repel(self._bare, room.picture)
+            self._dissolve.begin(np.asarray(cv2.copyTo(guarded, room.known, self._bare.copy())), now)
         return self._dissolve.advance(now)
 
     def watch(self, room: Room) -> None:
@@ -48,4 +49,4 @@ class Screen:
         planes = self._dissolve.picture, room.picture, room.known
         shown, plate, known = (np.ascontiguousarray(plane[::SPARSE, ::SPARSE]) for plane in planes)
         if privacy.raw_share(shown, plate, known, NEAR_LEVELS) > NEAR_SHARE:
-            self._next = self._dissolve.picture.copy()
+            self._next = self._bare

@@ -47,11 +47,14 @@ class Recordings(Closable):
             self._beside(self._open)
 
     def look(self) -> None:
-        """Lets go of threads that are over; to be called now and then. Raises what ended one by surprise."""
+        """Lets go of threads that are over, and of a recording that has failed; to be called now and then."""
         for worker in [worker for worker in self._workers if worker.over]:
             self._workers.remove(worker)
             if worker.error is not None:
-                raise worker.error
+                log.error("a recording failed; see the log file", exc_info=worker.error)
+        if self._recorder is not None and not self._opening and self._recorder not in self._sinks:
+            self.ended.append(recording_figures(self._recorder))
+            self._recorder = None
 
     def close(self) -> None:
         for worker in self._workers:

@@ -27,6 +27,7 @@ OFFSETS = ((0, 0), (3, 6), (6, 11), (9, 1), (12, 7), (15, 12), (2, 13), (5, 10))
 
 
 EASE_HALF = 17.0
+"""Steps; by then the content's weight has come half of the way down, see `Objective`."""
 
 
 class Terms(NamedTuple):

@@ -41,8 +41,8 @@ WARM_RATE = 0.5
 follows a change of the light by halves."""
 STEP_SHARE = 0.8
 FINAL_RATE = 0.2
-"""The learning rate falls to this share at a scale's end. Falling all the way, as before, costs more steps than its
-smoother end is worth."""
+"""The learning rate falls to this share at a scale's end; to nothing costs more steps than its smoother end is
+worth."""
 AVERAGE_DECAY = 0.9
 NOISE = 0.005
 

@@ -119,8 +119,9 @@ class _DisplayOrder:
         if stamp is None or packet.time_base is None:
             return [*self.take(left=0), None]
         seconds = float(stamp * packet.time_base)
-        # Of another part; a decoder gives out all that it has of the one before.
-        done = self.take(left=0) if self._waiting and begins_anew(self._waiting[-1], seconds) else []
+        # Of another part, which begins with a whole picture; a decoder gives out all that it has of the one before.
+        anew = packet.is_keyframe and bool(self._waiting) and begins_anew(self._waiting[-1], seconds)
+        done = self.take(left=0) if anew else []
         bisect.insort(self._waiting, seconds)
         return [*done, *self.take(left=DELAY)]
 

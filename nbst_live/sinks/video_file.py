@@ -86,11 +86,12 @@ class VideoFile:
         self._path, self._layout, self._step = path, encoder.layout, round(TICKS / fps)
         self._first: float | None = None
         self._last = -MIN_STEP
+        new = not path.is_symlink() and not exists(path)
         with ExitStack() as failing, ExitStack() as opened:
-            if not exists(path):
-                failing.callback(_remove, path)
             if (lock := _locked(path)) is not None:
                 opened.callback(os.close, lock)
+            if new:
+                failing.callback(_remove, path)
             with as_sink_error(f"recording {path}"):
                 settings = _CONTAINERS[path.suffix.lower()] | _AT_ONCE
                 self._container: OutputContainer = av.open(for_ffmpeg(path), "w", container_options=settings)
