@@ -10,9 +10,9 @@ without total variation, on as many threads; the judge's own time is not counted
 plain: one scale, full features in float32, Adam on pixels at the best of three rates, as neural-style has it; L-BFGS
 likewise. Ours: Adam on a pyramid, its iterates averaged, the fastest precision; with the full features, whose costly
 shallow layers are measured on every third step, while the content counts more at first (see `Objective`), and with
-the compact encoder. It stays at one scale
-here, the picture is not moved about nor drawn along its strokes: going from coarse to fine gives larger strokes,
-sooner, moving thins lattices out and drawing pebbles, but none of it is anything to this judge.
+the compact encoder. It stays at one scale here, the picture is not moved about nor drawn along its strokes: going from
+coarse to fine gives larger strokes, sooner, moving thins lattices out and drawing pebbles, but none of it is anything
+to this judge.
 
 Seconds are those until plain Adam's final judgement is reached. Refresh: the photo's light has changed a little;
 seconds until what a cold solve ends with, cold and from the last painting. With --refresh-only nothing else runs, and
@@ -22,7 +22,7 @@ the other figures of --json stay as they are.
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ RATES = (0.01, 0.03, 0.1)
 OUR_STEPS = 200
 WITH_FULL = {
     "held_layers": STYLE_LAYERS[:3], "hold": 3, "levels": 4, "content_first": 7.0,
-    "learning_rate": 0.02, "fall": 1.0, "beta1": 0.9, "beta2": 0.8, "steps": 165,
+    "learning_rate": 0.02, "fall": 1.0, "beta1": 0.9, "beta2": 0.8, "steps": 220,
 }  # fmt: skip
 """Of ours with the full features: the network of the first three style layers takes five times as long as that of the
 others."""
@@ -147,10 +147,12 @@ class Bench:
         return Trace(name, GatysSolver(features, settings).solve(content, self.style, start=start), judge)
 
 
-def plain_adam(bench: Bench, teacher: Teacher, judge: Judge, content: Picture, steps: int) -> Trace:
+def plain_adam(
+    bench: Bench, teacher: Teacher, judge: Judge, content: Picture, steps: int, rates: Sequence[float]
+) -> Trace:
     """Adam at the rate that ends best; the high ones lead at first, then swing."""
     traces = []
-    for rate in RATES:
+    for rate in rates:
         settings = bench.plain(steps=steps, learning_rate=rate)
         trace = bench.trace(f"plain Adam, rate {rate}", teacher, settings, judge, content)
         traces.append(trace.run(steps, max(1, steps // JUDGEMENTS)))
@@ -192,6 +194,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--content", type=Path, required=True, metavar="PHOTO_OR_CLIP")
     parser.add_argument("--size", type=int, default=640, help="long side in pixels (default: 640)")
     parser.add_argument("--steps", type=int, default=500, help="of plain Adam and L-BFGS (default: 500)")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="of plain Adam, to take the best of")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--refresh-only", action="store_true", help="a cold solve and a refresh alone")
     parser.add_argument("--json", type=Path, metavar="F")
@@ -202,11 +205,11 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def solves(bench: Bench, compact: Features, content: Picture, steps: int) -> list[Trace]:
+def solves(bench: Bench, compact: Features, content: Picture, steps: int, rates: Sequence[float]) -> list[Trace]:
     """Plain Adam, plain L-BFGS, ours with the full features and with the compact encoder."""
     judge, often = bench.judge(content), max(1, steps // JUDGEMENTS)
     full, fast = Teacher(bench.teachers, half=False), Teacher(bench.teachers)
-    adam = plain_adam(bench, full, judge, content, steps)
+    adam = plain_adam(bench, full, judge, content, steps, rates)
     goal = adam.judged[-1]
     lbfgs = bench.trace("plain L-BFGS", full, bench.plain(steps=steps, optimizer="lbfgs"), judge, content)
     ours = bench.trace("ours, full features", fast, bench.ours(**WITH_FULL), judge, content)
@@ -230,7 +233,7 @@ def main() -> None:
     bench = Bench(args.teachers, read_picture(args.style), args.threads, args.size)
     content, compact = read_content(args.content, args.size), load_encoder(verify(find("style-encoder")))
     found: dict[str, float | None] = {}
-    traces = [] if args.refresh_only else solves(bench, compact, content, args.steps)
+    traces = [] if args.refresh_only else solves(bench, compact, content, args.steps, args.rates)
     names = "plain_adam_s", "plain_lbfgs_s", "ours_full_s", "ours_compact_s"
     for name, trace in zip(names, traces, strict=False):
         found[name] = trace.reached(traces[0].judged[-1])
