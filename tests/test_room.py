@@ -145,7 +145,8 @@ def test_what_succeeded_with_smaller_means_is_shown_and_they_stay_and_it_is_not_
     assert worker.jobs[-1]["settings"].size == 640
 
 
-def test_while_it_recovers_a_finished_backdrop_stays_until_the_next_is_finished(style):
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_finished_painting_stays_until_the_room_painted_anew_is_finished(style, fails):
     worker = FakeWorker(*SIZE)
     backdrop = backdrop_of(style, worker)
     shown(backdrop)
@@ -153,9 +154,11 @@ def test_while_it_recovers_a_finished_backdrop_stays_until_the_next_is_finished(
     finished = shown(backdrop)
     backdrop.refresh()
     shown(backdrop)
-    worker.fail()
-    shown(backdrop)
-    shown(backdrop)
+    if fails:
+        worker.fail()
+        shown(backdrop)
+        shown(backdrop)
+    assert not worker.jobs[-1]["warm"]
     worker.publish(PAINTING[:, ::-1])
     assert (shown(backdrop) == finished).all()
     worker.publish(PAINTING[:, ::-1], final=True)
@@ -246,21 +249,6 @@ def test_by_the_clock_it_goes_on_from_the_last_painting_while_the_room_is_the_sa
     assert not warm[0]
     assert warm[1]
     assert not all(warm[1:]), "in a light far from that which it was painted in, it is painted anew"
-
-
-def test_a_finished_painting_stays_until_the_room_painted_anew_is_finished(style):
-    worker = FakeWorker(*SIZE)
-    backdrop = backdrop_of(style, worker)
-    shown(backdrop)
-    worker.publish(PAINTING, final=True)
-    finished = shown(backdrop)
-    backdrop.refresh()
-    shown(backdrop)
-    assert not worker.jobs[-1]["warm"]
-    worker.publish(PAINTING[:, ::-1])
-    assert (shown(backdrop) == finished).all()
-    worker.publish(PAINTING[:, ::-1], final=True)
-    assert (shown(backdrop) != finished).any()
 
 
 def test_while_none_is_finished_a_painting_begun_anew_is_shown_as_it_gets_finer(style):
