@@ -93,7 +93,7 @@ class Collector:
             where = np.concatenate([pixels.where for pixels, _ in parts] or [np.zeros(0, np.intp)])
             if before is not None and len(where):
                 known = np.hstack([np.vstack(samples) for _, samples in parts])
-                then = np.hstack([pixels.fetch(samples.bounds[2:], before)[0] for pixels, samples in parts])
+                then = np.hstack([pixels.fetch((samples.x, samples.y), before)[0] for pixels, samples in parts])
                 picked = self._picked(shot.alpha, where)
                 rows.append(np.vstack([known, shot.alpha.reshape(-1)[where], then]).T[picked].astype(np.float16))
             before = shot.alpha

@@ -19,13 +19,13 @@ def pixels(*colours) -> np.ndarray:
 
 def one_pixel(seen, person, behind, alpha: float, known: float = 1.0) -> Samples:
     """A pixel in the middle of an edge, of which nothing was known the frame before."""
-    share = np.float32([[alpha]])
-    person, behind = (np.vstack([pixels(side), share]) for side in (person, behind))
+    person, behind, share, nothing = pixels(person), pixels(behind), np.float32([[alpha]]), np.float32([[0]])
     return Samples(
-        picture=pixels(seen),
-        fit=np.float32([[0], [0.04 + 0.92 * alpha], [0], [alpha]]), bounds=np.float32([[0], [1], [0], [0]]),
-        near_person=person, behind=behind, next_person=person, next_room=behind,
-        known=np.float32([[known]]), before=np.zeros((4, 1), np.float32),
+        picture=pixels(seen), slope=nothing, offset=0.04 + np.float32(0.92) * share, keep=nothing, alpha=share,
+        least=nothing, most=np.float32([[1]]), x=nothing, y=nothing,
+        near_person=person, alpha_3=share, behind=behind, alpha_7=share,
+        next_person=person, alpha_15=share, next_room=behind, unsteady=share,
+        known=np.float32([[known]]), before=pixels((0, 0, 0)), matte=nothing,
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_no_pixels_give_none():
 
 
 def test_a_failure_is_a_mask_error():
-    wrong = one_pixel((0, 0, 0), (0, 0, 0), (0, 0, 0), 0.5)._replace(before=np.zeros((4, 3), np.float32))
+    wrong = one_pixel((0, 0, 0), (0, 0, 0), (0, 0, 0), 0.5)._replace(before=np.zeros((3, 3), np.float32))
     with pytest.raises(MaskError, match="edge could not be settled"):
         EDGE.solve(wrong)
 

@@ -168,10 +168,9 @@ def test_the_exported_file_is_the_network(tmp_path, pixels):
     script = Path(__file__).resolve().parents[1] / "scripts/train_edge.py"
     subprocess.run([sys.executable, script, "--export", tmp_path / "checkpoint.pt", path], check=True, timeout=300)
     planes = np.ascontiguousarray(pixels[:777, : sum(ROWS.values())].T, np.float32)
-    samples = Samples(*np.split(planes, np.cumsum((3, *[4] * 6, 1))))
+    samples = Samples(*np.split(planes, np.cumsum(list(ROWS.values()))[:-1]))
     with torch.no_grad():
-        rows = {name: torch.from_numpy(plane) for name, plane in samples.named().items()}
-        assert {name: len(plane) for name, plane in rows.items()} == ROWS
+        rows = {name: torch.from_numpy(plane) for name, plane in samples._asdict().items()}
         expected = EdgeSolverNet(net)(*rows.values()).numpy()
         assert features(rows).shape == (FEATURES, 777)
     np.testing.assert_allclose(EdgeSolver(custom(path)).solve(samples), expected, atol=1e-5)

@@ -18,45 +18,47 @@ from nbst_live.models import ModelRecord
 
 CLEAN = 0.05
 """Regularisation of F: the weight, beside alpha squared, of the mean of the person nearby; less where alpha is high."""
-ROWS = {
-    "picture": 3, "slope": 1, "offset": 1, "keep": 1, "alpha": 1, "least": 1, "most": 1, "x": 1, "y": 1,
-    "near_person": 3, "alpha_3": 1, "behind": 3, "alpha_7": 1, "next_person": 3, "alpha_15": 1,
-    "next_room": 3, "unsteady": 1, "known": 1, "before": 3, "matte": 1,
-}  # fmt: skip
-"""What is known of a pixel, as the network takes it, and how many numbers each is: Samples, row by row."""
-
 Plane = npt.NDArray[np.float32]
 
 
 class Samples(NamedTuple):
-    """What is known of N pixels, (3, N), (4, N) or, `known`, (1, N) float32.
+    """What is known of N pixels, by the names of the network's inputs: COLOURS are (3, N), all else is (1, N) float32.
 
-    `picture` is the frame's colour there. `fit`, `bounds`, `near_person`, `next_person` and `next_room` are the
-    trimap's planes there, and so is `behind`, but for its colours, which are the known room's in this frame's light
-    where there is one; `known`, in [0, 1], says how far. `before` is the colour, in this frame's light, and the matte,
-    in 0..255, that were there the frame before, moved along.
+    `picture` is the frame's colour there. `slope`, `offset`, `keep` and `alpha` are the trimap's `fit` there, `least`,
+    `most`, `x` and `y` its `bounds`, `near_person`, `next_person` and `next_room` its mean colours, and so is `behind`,
+    but that it is the known room in this frame's light where there is one; `known`, in [0, 1], says how far. The means
+    of alpha that lie beside the colours, in [0, 1], are `alpha_3`, `alpha_7` and `alpha_15`, of so many pixels' width,
+    and `unsteady`, alpha before it was steadied. `before` is the colour, in this frame's light, and `matte`, in 0..255,
+    what was there the frame before, moved along.
+
+    What was sampled together are views of one buffer: the network would have to copy what it takes apart itself.
     """
 
     picture: Plane
-    fit: Plane
-    bounds: Plane
+    slope: Plane
+    offset: Plane
+    keep: Plane
+    alpha: Plane
+    least: Plane
+    most: Plane
+    x: Plane
+    y: Plane
     near_person: Plane
+    alpha_3: Plane
     behind: Plane
+    alpha_7: Plane
     next_person: Plane
+    alpha_15: Plane
     next_room: Plane
+    unsteady: Plane
     known: Plane
     before: Plane
+    matte: Plane
 
-    def named(self) -> dict[str, Plane]:
-        """By the names of ROWS. Views: the network would have to copy what it takes apart itself."""
-        found, names = {}, iter(ROWS.items())
-        for plane in self:
-            row = 0
-            while row < len(plane):
-                name, count = next(names)
-                found[name] = plane[row : row + count]
-                row += count
-        return found
+
+COLOURS = "picture", "near_person", "behind", "next_person", "next_room", "before"
+ROWS = {name: 3 if name in COLOURS else 1 for name in Samples._fields}
+"""The network's inputs, in its order, and how many numbers each is for a pixel."""
 
 
 class EdgeSolver:
@@ -70,7 +72,7 @@ class EdgeSolver:
         if not samples.picture.shape[1]:
             return np.zeros(0, np.float32)
         try:
-            (alpha,) = self._session.run(None, samples.named())
+            (alpha,) = self._session.run(None, samples._asdict())
         except Exception as error:
             raise MaskError(f"the edge could not be settled on a frame: {first_line(error)}") from error
         return np.asarray(alpha, np.float32)

@@ -31,11 +31,11 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownRoom:
-    """The room with how far it is known, 0 to 255, how light it is in this frame, and how far it is believed: (h, w)
-    float32 in [0, 1], at the network's size.
+    """The room `framed` with how far it is known, 0 to 255, how light it is in this frame, and how far it is believed:
+    (h, w) float32 in [0, 1], at the network's size.
     """
 
-    room: Framed
+    framed: Framed
     light: Gains
     belief: Plane
 
@@ -52,47 +52,54 @@ class Evidence:
     def of(self, pixels: Pixels) -> Samples:
         """What is known of these pixels of the frame."""
         trimap = self.trimap
-        fit, bounds = pixels.sample(trimap.fit), pixels.sample(trimap.bounds)
-        behind = _means(trimap.near_room, pixels)
+        slope, offset, keep, alpha = pixels.sample(trimap.fit)[:, None]
+        least, most, x, y = pixels.sample(trimap.bounds)[:, None]
+        near_person, alpha_3 = _means(trimap.near_person, pixels)
+        behind, alpha_7 = _means(trimap.near_room, pixels)
+        next_person, alpha_15 = _means(trimap.next_person, pixels)
+        next_room, unsteady = _means(trimap.next_room, pixels)
+        picture, _ = _split(pixels.pick(self.frame))
+        known = self._put_room(behind, pixels)
+        before, matte = self._before(keep, pixels, (x, y))
         return Samples(
-            picture=pixels.pick(self.frame)[:3],
-            fit=fit,
-            bounds=bounds,
-            near_person=_means(trimap.near_person, pixels),
-            behind=behind,
-            next_person=_means(trimap.next_person, pixels),
-            next_room=_means(trimap.next_room, pixels),
-            known=self._put_room(behind, pixels)[None],
-            before=self._before(fit, pixels, bounds[2:]),
-        )
+            picture=picture, slope=slope, offset=offset, keep=keep, alpha=alpha, least=least, most=most, x=x, y=y,
+            near_person=near_person, alpha_3=alpha_3, behind=behind, alpha_7=alpha_7,
+            next_person=next_person, alpha_15=alpha_15, next_room=next_room, unsteady=unsteady,
+            known=known, before=before, matte=matte,
+        )  # fmt: skip
 
     def _put_room(self, behind: Plane, pixels: Pixels) -> Plane:
         """Puts the known room, in this frame's light, into `behind`; in [0, 1] how far it is known and believed."""
         if self.room is None:
-            return np.zeros(len(pixels.where), np.float32)
-        *colours, known = pixels.pick(self.room.room)
+            return np.zeros((1, len(pixels.where)), np.float32)
+        colours, known = _split(pixels.pick(self.room.framed))
         known *= np.float32(1 / 255)
-        known *= pixels.sample(self.room.belief)[0]
+        known *= pixels.sample(self.room.belief)
         for channel, (colour, gain) in enumerate(zip(colours, self.room.light, strict=True)):
-            behind[channel] += known * (np.minimum(colour * gain, 255) - behind[channel])
+            behind[channel] += known[0] * (np.minimum(colour * gain, 255) - behind[channel])
         return known
 
-    def _before(self, fit: Plane, pixels: Pixels, flow: Plane) -> Plane:
-        """The frame before with its matte; where there is none nothing of it is kept."""
+    def _before(self, keep: Plane, pixels: Pixels, flow: tuple[Plane, Plane]) -> tuple[Plane, Plane]:
+        """The frame before, and its matte; where there is none nothing of it is to `keep`."""
         if self.earlier is None:
-            fit[2] = 0
-            return np.zeros((4, len(pixels.where)), np.float32)
+            keep[:] = 0
+            return _split(np.zeros((4, len(pixels.where)), np.float32))
         before, matte = pixels.fetch(flow, self.earlier.frame, self.earlier.matte)
-        before[:3] *= self.earlier.light[:, None]
-        before[3] = matte
-        return before
+        colours, _ = _split(before)
+        colours *= self.earlier.light[:, None]
+        return colours, matte
 
 
-def _means(plane: Framed, pixels: Pixels) -> Plane:
-    """Mean colours at these pixels, with a mean of alpha in [0, 1]."""
-    found = pixels.sample(plane)
-    found[3] *= np.float32(1 / 255)
-    return found
+def _means(plane: Framed, pixels: Pixels) -> tuple[Plane, Plane]:
+    """Mean colours at these pixels, and a mean of alpha in [0, 1]."""
+    colours, alpha = _split(pixels.sample(plane))
+    alpha *= np.float32(1 / 255)
+    return colours, alpha
+
+
+def _split(framed: Plane) -> tuple[Plane, Plane]:
+    """Views of the colours, (3, N), and of what lies beside them, (1, N), of pixels (4, N) of something `Framed`."""
+    return framed[:3], framed[3:]
 
 
 class Rooms:

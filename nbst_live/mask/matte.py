@@ -93,5 +93,5 @@ class MatteRefiner:
         mixed = np.flatnonzero(settled - np.uint8(1) < np.uint8(254))
         alpha = settled[mixed] * np.float32(1 / 255)
         sides = (samples.picture, samples.near_person, samples.behind)
-        seen, person, behind = (side[:3].take(mixed, axis=1) for side in sides)
+        seen, person, behind = (side.take(mixed, axis=1) for side in sides)
         return Cut(settled, pixels.where[mixed], alpha, solve_colours(seen, alpha, person, behind))

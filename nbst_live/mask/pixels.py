@@ -70,8 +70,8 @@ class Pixels:
         """Planes (h, w, c) or one (h, w) of the network's size at these pixels, (c, N) or (1, N) float32, bilinear."""
         return self._listed(plane, self.x, self.y)
 
-    def fetch(self, flow: Plane, *planes: npt.NDArray[np.generic]) -> list[Plane]:
-        """Pictures (H, W, c) or planes (H, W) of the full size at the places that a flow (2, N), x and y in pixels of
+    def fetch(self, flow: tuple[Plane, Plane], *planes: npt.NDArray[np.generic]) -> list[Plane]:
+        """Pictures (H, W, c) or planes (H, W) of the full size at the places that a flow, x and y (1, N) in pixels of
         the network's size, points to from these pixels; (c, N) or (1, N) float32, bilinear.
         """
         x, y = (
@@ -146,9 +146,9 @@ def _planar(pixels: npt.NDArray[np.generic]) -> Plane:
 
 
 def _rows(values: npt.NDArray[np.generic]) -> Plane:
-    """A list as a picture of rows of ROW."""
-    rows = np.zeros((-(-len(values) // ROW), ROW), np.float32)
-    rows.reshape(-1)[: len(values)] = values
+    """A list, (N,) or (1, N), as a picture of rows of ROW."""
+    rows = np.zeros((-(-values.size // ROW), ROW), np.float32)
+    rows.reshape(-1)[: values.size] = values
     return rows
 
 
