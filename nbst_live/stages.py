@@ -77,7 +77,8 @@ class Trimap:
     movement since the frame before, x and y in pixels. The others are uint8 and hold mean colours, BGR, and a mean of
     alpha in 0..255: of what is surely the one or the other nearby (`near_person` and `near_room`, with alpha's mean of
     3x3 and of 7x7 pixels), and of the pixels next to this one, weighted by how much of the one or the other they are
-    (`next_person`, with alpha's mean of 15x15, and `next_room`, with alpha before it was steadied).
+    (`next_person`, with alpha's mean of 15x15, and `next_room`, with alpha before it was steadied). Where they are
+    sampled each channel has a name of its own: mask/edge.py, Samples.
     """
 
     small: Picture

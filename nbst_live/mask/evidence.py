@@ -132,7 +132,8 @@ def _belief(now: Picture, room: Framed, light: Gains, both: Matte) -> Plane:
     apart = cv2.copyTo(cv2.max(cv2.max(blue, green), red), both)
     total, count = (cv2.boxFilter(plane, cv2.CV_32F, NEARBY) for plane in (apart, both))
     # Where nothing is surely room nearby, nothing speaks against what is known.
-    total *= np.float32(255 / max(1.0, cv2.mean(now, both)[1])) / (count + np.float32(1))
+    _, lightness, *_ = cv2.mean(now, both)  # of BGR: green is most of it
+    total *= np.float32(255 / max(1.0, lightness)) / (count + np.float32(1))
     return np.clip((FOREIGN[1] - total) * np.float32(1 / (FOREIGN[1] - FOREIGN[0])), 0, 1)
 
 

@@ -69,7 +69,7 @@ class DifferenceKey:
         if window is None:
             return None
         picture, seen, framed = _padded(small), _padded(alpha), _padded(plate.framed)
-        where = clear(seen, framed[..., 3])
+        where = clear(seen, _padded(plate.known))
         light = gains(picture, framed, where)
         belief = trust(picture, framed, light, where)
         if not belief:

@@ -31,6 +31,14 @@ class Cut(NamedTuple):
     colours: Plane
 
 
+class Settled(NamedTuple):
+    """What is kept of a frame until the next one: as it was, its matte, and the picture at the network's size."""
+
+    frame: Framed
+    matte: Matte
+    small: Picture
+
+
 class MatteRefiner:
     """Keeps the previous alpha, frame and matte; for frames of one stream, each step in one thread at a time."""
 
@@ -40,7 +48,7 @@ class MatteRefiner:
         self._rooms = Rooms()
         self._mattes = [np.zeros((0, 0), np.uint8)] * 2
         self._frames = [np.zeros((0, 0, 4), np.uint8)] * 2
-        self._earlier: tuple[Framed, Matte, Picture] | None = None
+        self._earlier: Settled | None = None
 
     def refine(self, alpha: Alpha, picture: Picture, room: Room | None = None) -> Cutout:
         """Both steps: the person of `picture` by its alpha at the network's size."""
@@ -57,14 +65,14 @@ class MatteRefiner:
         """
         matte, frame = self._buffers(picture)
         earlier, self._earlier = self._earlier, None
-        before = None if earlier is None else Earlier(*earlier[:2], gains(trimap.small, earlier[2]))
+        before = None if earlier is None else Earlier(earlier.frame, earlier.matte, gains(trimap.small, earlier.small))
         evidence = Evidence(trimap, frame, before, self._rooms.known(room, trimap))
         parts = Subdivision(trimap, matte.shape)
         corners = self._cut(parts.corners, evidence.of(parts.corners))
         left = parts.fill(corners.levels, matte)
         inner = self._cut(left, evidence.of(left))
         matte.reshape(-1)[left.where] = inner.levels
-        self._earlier = frame, matte, trimap.small.copy()  # it may be the caller's own picture
+        self._earlier = Settled(frame, matte, trimap.small.copy())  # it may be the caller's own picture
         return Cutout(
             matte,
             np.concatenate([corners.mixed, inner.mixed]),

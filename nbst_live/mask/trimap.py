@@ -4,7 +4,7 @@ Small holes and islands go (regions.py) and alpha is steadied (steady.py). What 
 other is settled in full resolution (matte.py), by what is gathered here.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,12 +34,23 @@ SPANS = (3, 3), (7, 7), (15, 15)
 Plane = npt.NDArray[np.float32]
 
 
+class Sides(NamedTuple):
+    """What is surely `person` and what is surely `room`: (h, w) uint8, 255 where it is."""
+
+    person: Matte
+    room: Matte
+
+    def edge(self) -> Matte:
+        """255 where it is neither."""
+        return cv2.bitwise_not(cv2.bitwise_or(self.person, self.room))
+
+
 class Trimaps:
     """Makes them; `over_time` keeps the previous alpha and frame. For frames of one stream, in one thread at a time."""
 
     def __init__(self, *, over_time: bool) -> None:
         self._steady = Steadiness() if over_time else None
-        self._before: tuple[Matte, Matte] | None = None
+        self._before: Sides | None = None
 
     def make(self, alpha: Alpha, picture: Picture) -> Trimap:
         """Of a picture of any size, by its alpha at the network's size."""
@@ -47,12 +58,13 @@ class Trimaps:
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
         found = tidy(alpha)
         alpha, keep, flow = self._steadied(found, grey)
-        person, room = _sure(alpha)
-        self._before, window = (person, room), around(_open(person, room))
+        sides = _sure(alpha)
+        self._before, window = sides, around(sides.edge())
         here, colours = alpha[window], small[window]
-        inside, outside = person[window], room[window]
+        inside, outside = sides.person[window], sides.room[window]
         slope, offset = linear_model(grey[window] * np.float32(1 / 255), here)
-        near, farther, far = (cv2.blur(here, size) for size in SPANS)
+        least, most = _bounds(inside, outside)
+        alpha_3, alpha_7, alpha_15 = (cv2.blur(here, size) for size in SPANS)
         next_person, next_room = (weighted_means(colours, weight) for weight in (here, 1 - here))
 
         def together(*planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -62,45 +74,40 @@ class Trimaps:
             return whole
 
         return Trimap(
-            small, person, room, cv2.compare(alpha, DOUBT, cv2.CMP_LT),
+            small, sides.person, sides.room, cv2.compare(alpha, DOUBT, cv2.CMP_LT),
             fit=together(slope, offset, keep[window], here),
-            bounds=together(*_bounds(inside, outside), flow[window]),
-            near_person=together(local_means(colours, inside), _level(near)),
-            near_room=together(local_means(colours, outside), _level(farther)),
-            next_person=together(next_person, _level(far)),
+            bounds=together(least, most, flow[window]),
+            near_person=together(local_means(colours, inside), _level(alpha_3)),
+            near_room=together(local_means(colours, outside), _level(alpha_7)),
+            next_person=together(next_person, _level(alpha_15)),
             next_room=together(next_room, _level(found[window])),
         )  # fmt: skip
 
     def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
         if self._steady is None:
             return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
-        person, room = _sure(alpha)
-        edge = _open(person, room)
-        if self._before is not None and self._before[0].shape == edge.shape:
+        sides = _sure(alpha)
+        edge = sides.edge()
+        if self._before is not None and self._before.person.shape == edge.shape:
             # What was edge, or person or room, the frame before may come along.
-            edge |= _open(*self._before) | (person ^ self._before[0])
+            edge |= self._before.edge() | (sides.person ^ self._before.person)
         return self._steady.update(alpha, grey, around(edge))
 
 
-def _bounds(person: Matte, room: Matte) -> list[Plane]:
+def _bounds(person: Matte, room: Matte) -> tuple[Plane, Plane]:
     """Least and most alpha at the network's size: they lead over to what is sure without a step, in half of REACH's
     width.
     """
     inside, outside = (cv2.blur(side, REACH.shape).astype(np.float32) * np.float32(2 / 255) for side in (person, room))
-    return [np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)]
+    return np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)
 
 
-def _sure(alpha: Alpha) -> tuple[Matte, Matte]:
+def _sure(alpha: Alpha) -> Sides:
     """Where alpha is surely person, and surely room: REACH away from what the network leaves open."""
     person = np.asarray(cv2.compare(alpha, HIGH, cv2.CMP_GT), np.uint8)
     room = np.asarray(cv2.compare(alpha, LOW, cv2.CMP_LE), np.uint8)
     # Slivers of sure person would stand out of the edge as blocks.
-    return cv2.morphologyEx(cv2.erode(person, REACH), cv2.MORPH_OPEN, REACH), cv2.erode(room, REACH)
-
-
-def _open(person: Matte, room: Matte) -> Matte:
-    """255 where it is neither."""
-    return cv2.bitwise_not(cv2.bitwise_or(person, room))
+    return Sides(cv2.morphologyEx(cv2.erode(person, REACH), cv2.MORPH_OPEN, REACH), cv2.erode(room, REACH))
 
 
 def local_means(small: Picture, sure: Matte) -> Picture:
