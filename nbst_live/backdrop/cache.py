@@ -99,7 +99,7 @@ class BackdropCache:
             write_picture(path, picture)
             entry = {"cells": signature.cells.round(1).tolist(), "seen": signature.seen.tolist()}
             write_whole(path.with_suffix(".json"), json.dumps(entry).encode())
-            self._shrink()
+            self._evict()
         except (InputError, OSError) as error:
             log.warning("cache: %s", error)
 
@@ -129,7 +129,7 @@ class BackdropCache:
                 return picture, stored
         return None
 
-    def _shrink(self) -> None:
+    def _evict(self) -> None:
         """Removes the oldest pictures until the rest is within the limit."""
         pictures = sorted(self._folder.glob(PICTURES), key=_modified, reverse=True)
         total = 0

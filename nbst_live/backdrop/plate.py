@@ -179,7 +179,7 @@ def _contrast(picture: Picture, size: tuple[int, int], weight: npt.NDArray[np.fl
     return (luma - np.float32(mean)) / np.float32(max(spread, 1.0))
 
 
-def shrink(picture: Picture, known: Matte, size: tuple[int, int]) -> tuple[Picture, Matte]:
+def shrink_plate(picture: Picture, known: Matte, size: tuple[int, int]) -> tuple[Picture, Matte]:
     """A plate and where it is known at a smaller (width, height).
 
     A pixel counts as known when its whole area was, so that no black of what was not enters.

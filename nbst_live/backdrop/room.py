@@ -16,7 +16,7 @@ from nbst_live.backdrop.cache import BackdropCache, Signature, cache_key
 from nbst_live.backdrop.job import Failed, Progress
 from nbst_live.backdrop.means import Means
 from nbst_live.backdrop.pace import Pace
-from nbst_live.backdrop.plate import Plate, shrink
+from nbst_live.backdrop.plate import Plate, shrink_plate
 from nbst_live.backdrop.screen import Screen
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.closing import Closable
@@ -200,7 +200,7 @@ class RoomBackdrop(Closable):
             log.warning("solver: starting its process again")
             self._worker.start()
             self._anew = True
-        plate, known = shrink(*self._room(), self._worker.size)
+        plate, known = shrink_plate(*self._room(), self._worker.size)
         signature = Signature.of(plate, known)
         before = self._painted_from
         again = not self._anew and before is not None and before.covers(signature)

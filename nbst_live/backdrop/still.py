@@ -7,7 +7,7 @@ import numpy as np
 
 from nbst_live.backdrop import privacy
 from nbst_live.backdrop.job import Cause, Failed, Progress
-from nbst_live.backdrop.plate import shrink
+from nbst_live.backdrop.plate import shrink_plate
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.closing import Closable
 from nbst_live.errors import SolverError
@@ -67,7 +67,7 @@ def paint(
     recognised in its painting.
     """
     guide = None if hidden is None else _guide(hidden, worker.size)
-    worker.submit(*shrink(room, known, worker.size), guide, styles=style.paintings, settings=settings)
+    worker.submit(*shrink_plate(room, known, worker.size), guide, styles=style.paintings, settings=settings)
     while True:
         worker.wait(WAIT_SECONDS)
         for message in worker.poll():
