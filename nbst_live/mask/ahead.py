@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from nbst_live.closing import Closable
+from nbst_live.mask.certainty import SOMEBODY
 from nbst_live.mask.flow import Flow, fetch
 from nbst_live.mask.shrink import shrink
 from nbst_live.stages import Alpha, Masker, Matte, Picture
@@ -68,7 +69,7 @@ class AheadMasker(Closable):
         now, then = (_grey(p, alpha) for p in (picture, before))
         moved, expected = fetch(self._flow.back(now, then), alpha, then.astype(np.float32))
         change = cv2.blur(cv2.absdiff(now.astype(np.float32), expected), NEIGHBOURHOOD)
-        lost = np.count_nonzero((change > STRANGE) & (moved > 0.5))
+        lost = np.count_nonzero((change > STRANGE) & (moved > SOMEBODY))
         return None if lost > LOST * moved.size else np.clip(moved, 0, 1, out=moved)
 
     def _found(self, picture: Picture) -> Alpha:

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.mask.certainty import FAINT, NOBODY, SURE
 from nbst_live.stages import Alpha, Matte
 
-SURE, SOMEBODY, NOBODY = 0.9, 0.1, 0.04
-"""Alpha from which there is surely a person, from which there may be one, and up to which there is surely none."""
 SOFT = 1.5
 """Spread, at half the size, of the soft border of what the movement is looked for in: a hard one would itself seem to
 stay."""
@@ -50,7 +49,7 @@ class Company:
         """255 where the `regions` (h, w), 255 where they are, have gone along with the people of `alpha` (h, w), now or
         before, and have been seen since, but for PATIENCE frames at most. `grey` is the frame at that size.
         """
-        since, people = self._since, cv2.dilate(cv2.compare(alpha, SOMEBODY, cv2.CMP_GT), RIM)
+        since, people = self._since, cv2.dilate(cv2.compare(alpha, FAINT, cv2.CMP_GT), RIM)
         if since is None or since.shape != grey.shape or not cv2.countNonZero(regions):
             return self._begin(grey, people, np.zeros_like(regions))
         self._age += 1

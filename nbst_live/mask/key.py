@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from nbst_live.errors import MaskError
 from nbst_live.logs import first_line
+from nbst_live.mask.certainty import FAINT, SOMEBODY, SURE
 from nbst_live.mask.company import Company
 from nbst_live.mask.light import BLOCK, clear, gains, trust
 from nbst_live.mask.providers import open_own
@@ -16,10 +17,6 @@ from nbst_live.mask.window import Window
 from nbst_live.models import ModelRecord
 from nbst_live.stages import Alpha, Matte, Picture, Room
 
-SURE = 0.9
-"""Alpha of which a network is sure."""
-FAINT, SOMEBODY = 0.1, 0.5
-"""Alpha up to which there is nobody, and from which the mask network sees somebody."""
 PATTERN = 6.0
 """Least spread of the plate's luma, in grey levels, that is a pattern and no wall."""
 TOGETHER = 0.6
@@ -145,12 +142,12 @@ def _without_ghosts(found: Alpha, alpha: Alpha) -> Alpha:
     """What was found, but for what is faint, and for islands where the mask network sees nobody: there the plate still
     holds somebody who has left, and the room is what differs.
     """
-    somebody = cv2.compare(found, FAINT, cv2.CMP_GT)
-    count, labels = cv2.connectedComponents(somebody, connectivity=8, ltype=cv2.CV_16U)
+    anybody = cv2.compare(found, FAINT, cv2.CMP_GT)
+    count, labels = cv2.connectedComponents(anybody, connectivity=8, ltype=cv2.CV_16U)
     held = np.zeros(count, np.uint8)
     held[labels[alpha >= SOMEBODY]] = 255
     held[0] = 0
-    kept = somebody if held[1:].all() else held.take(labels)
+    kept = anybody if held[1:].all() else held.take(labels)
     return cv2.copyTo(found, kept, cv2.min(found, alpha))
 
 

@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.mask.certainty import NOBODY
 from nbst_live.stages import Alpha, Matte, Picture
 
 LIGHT = 0.5, 2.0
 """Least and most that the light is believed to have changed, since the plate was gathered or the frame before."""
 BLOCK = 8
 """Side in pixels of the blocks in which it is measured where nobody is near."""
-NOBODY = 0.04
-"""Alpha up to which there is nobody."""
 OTHER = 30
 """Distance in grey levels from which a pixel is not the room's."""
 DOUBT = 0.03, 0.1
@@ -33,9 +32,9 @@ def gains(now: Picture, then: Picture, where: Matte | None = None) -> Gains:
 def clear(alpha: Alpha, known: Matte) -> Matte:
     """255 where the room is `known` (h, w) and nobody of `alpha` (h, w) is near; both sides are multiples of BLOCK."""
     height, width = alpha.shape
-    somebody = cv2.compare(alpha, NOBODY, cv2.CMP_GT)
+    anybody = cv2.compare(alpha, NOBODY, cv2.CMP_GT)
     # The mean of a block in which there is a single pixel is still above 0.
-    blocks = cv2.resize(somebody, (width // BLOCK, height // BLOCK), interpolation=cv2.INTER_AREA)
+    blocks = cv2.resize(anybody, (width // BLOCK, height // BLOCK), interpolation=cv2.INTER_AREA)
     near = cv2.dilate(cv2.compare(blocks, 0, cv2.CMP_GT), np.ones((3, 3), np.uint8))
     return cv2.subtract(known, cv2.resize(near, (width, height), interpolation=cv2.INTER_NEAREST))
 

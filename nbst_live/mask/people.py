@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.mask.certainty import SOMEBODY
 from nbst_live.parsing import People as Choice
 from nbst_live.stages import Alpha
 
-SURE = 0.5
-"""Alpha from which a pixel makes a region."""
 EDGE = np.ones((15, 15), np.uint8)
 """How far around a region its soft edge and hair may reach, in mask pixels."""
 CLEARANCE = np.ones((5, 5), np.uint8)
@@ -43,23 +42,23 @@ class People:
         """Alpha (h, w) with 0 on everybody else and on what is too faint to be anybody; with "all" the same array."""
         if self._count is None:
             return alpha
-        sure = np.asarray(cv2.compare(alpha, SURE, cv2.CMP_GE), np.uint8)
-        self._live = self._chosen(sure, self._count)
+        somebody = np.asarray(cv2.compare(alpha, SOMEBODY, cv2.CMP_GE), np.uint8)
+        self._live = self._chosen(somebody, self._count)
         seen = cv2.dilate(self._live, EDGE)
-        if self._live is not sure:
-            seen = cv2.subtract(seen, cv2.dilate(cv2.subtract(sure, self._live), CLEARANCE))
+        if self._live is not somebody:
+            seen = cv2.subtract(seen, cv2.dilate(cv2.subtract(somebody, self._live), CLEARANCE))
         return np.asarray(cv2.copyTo(alpha, seen), np.float32)
 
-    def _chosen(self, sure: Plane, count: int) -> Plane:
-        """255 on the regions of those who stay; `sure` itself when that is everybody."""
-        found, regions, stats, centres = cv2.connectedComponentsWithStats(sure, ltype=cv2.CV_16U)
+    def _chosen(self, somebody: Plane, count: int) -> Plane:
+        """255 on the regions of those who stay; `somebody` itself when that is everybody."""
+        found, regions, stats, centres = cv2.connectedComponentsWithStats(somebody, ltype=cv2.CV_16U)
         if found - 1 <= count:
-            return sure
+            return somebody
         labels = np.asarray(cv2.convertScaleAbs(regions), np.uint8)
         size = stats[1 : REGIONS + 1, cv2.CC_STAT_AREA].astype(np.float32)
         score = size * self._loyalty(labels, size)
         if self._central:
-            score *= 1 - np.abs(2 * (centres[1 : REGIONS + 1, 0] + 0.5) / sure.shape[1] - 1)
+            score *= 1 - np.abs(2 * (centres[1 : REGIONS + 1, 0] + 0.5) / somebody.shape[1] - 1)
         chosen = np.zeros(256, np.uint8)
         chosen[np.argsort(-score, kind="stable")[:count] + 1] = 255
         return np.asarray(cv2.LUT(labels, chosen), np.uint8)

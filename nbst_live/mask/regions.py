@@ -4,13 +4,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.mask.certainty import FAINT, SOMEBODY
 from nbst_live.stages import Alpha
 
-SURE = 0.5
-"""Alpha from which a pixel belongs to a region."""
-FAINT = 0.1
-"""Alpha up to which a pixel is nobody's. What is more, but nowhere SURE, is an island that would show the room's own
-colours through the painting."""
 HOLE = 0.0015
 """Share of the mask's area up to which a gap within a person is a fault: an arm akimbo leaves a larger one."""
 ISLAND = 0.06
@@ -27,30 +23,31 @@ def tidy(alpha: Alpha) -> Alpha:
 
 
 def _without_small(alpha: Alpha) -> Alpha:
-    sure = (alpha >= SURE).view(np.uint8)
-    outlines, tree = cv2.findContours(sure, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    somebody = (alpha >= SOMEBODY).view(np.uint8)
+    outlines, tree = cv2.findContours(somebody, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if len(outlines) <= 1:
         return alpha
     inner = tree[0, :, 3] >= 0
-    islands = _islands([o for o, hole in zip(outlines, inner, strict=True) if not hole], sure.shape)
+    islands = _islands([o for o, hole in zip(outlines, inner, strict=True) if not hole], somebody.shape)
     holes = [o for o, hole in zip(outlines, inner, strict=True) if hole and _pixels(o, -1) <= HOLE * alpha.size]
     if not islands and not holes:
         return alpha
     tidied = alpha.copy()
     if islands:
-        gone = cv2.drawContours(np.zeros_like(sure), islands, -1, 1, cv2.FILLED)
-        rest = cv2.dilate(cv2.subtract(sure, gone), REACH)
+        gone = cv2.drawContours(np.zeros_like(somebody), islands, -1, 1, cv2.FILLED)
+        rest = cv2.dilate(cv2.subtract(somebody, gone), REACH)
         tidied[(cv2.dilate(gone, REACH) > 0) & (rest == 0)] = 0
         tidied[gone > 0] = 0
     if holes:
         # A hole's outline runs on the person's own pixels, which are its soft rim.
-        tidied[cv2.drawContours(np.zeros_like(sure), holes, -1, 1, cv2.FILLED) > 0] = 1
+        tidied[cv2.drawContours(np.zeros_like(somebody), holes, -1, 1, cv2.FILLED) > 0] = 1
     return tidied
 
 
 def _without_faint(alpha: Alpha) -> Alpha:
+    """Without islands that are more than FAINT, but nowhere SOMEBODY: they would show the room through the painting."""
     count, labels = cv2.connectedComponents((alpha > FAINT).view(np.uint8), ltype=cv2.CV_16U)
-    held = np.bincount(labels[alpha >= SURE], minlength=count) > 0
+    held = np.bincount(labels[alpha >= SOMEBODY], minlength=count) > 0
     held[0] = True
     return alpha if held.all() else np.where(held.take(labels), alpha, np.float32(0))
 
