@@ -201,7 +201,7 @@ def test_notes_of_a_users_model_are_understood_or_refused(tmp_path, notes):
 
 
 def test_a_folder_or_pipe_is_no_input(tmp_path):
-    from nbst_live.app import open_source
+    from nbst_live.endpoints import open_source
 
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
@@ -210,7 +210,7 @@ def test_a_folder_or_pipe_is_no_input(tmp_path):
 
 
 def test_a_number_is_a_camera_also_where_a_file_is_called_so(tmp_path, monkeypatch):
-    from nbst_live.app import is_clip
+    from nbst_live.endpoints import is_clip
 
     (tmp_path / "0").write_bytes(b"a note to myself")
     monkeypatch.chdir(tmp_path)
@@ -219,7 +219,7 @@ def test_a_number_is_a_camera_also_where_a_file_is_called_so(tmp_path, monkeypat
 
 
 def test_a_number_is_a_camera_also_where_a_folder_is_called_so(tmp_path, monkeypatch):
-    from nbst_live.app import open_source
+    from nbst_live.endpoints import open_source
 
     (tmp_path / "97").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 from datetime import datetime
 
-from nbst_live import app, pipeline
+from nbst_live import app, endpoints, pipeline
 from nbst_live.backdrop.room import SolverState
 from nbst_live.capture.rest import RestingSource
 from nbst_live.commands import render
@@ -27,7 +27,7 @@ def run(settings: Settings) -> int:
     """Runs live, or renders a clip to a file; returns the exit status. Raises NbstError."""
     start_log(verbose=settings.verbose)
     check_report(settings.report)
-    if app.is_clip(settings) and settings.record is not None:
+    if endpoints.is_clip(settings) and settings.record is not None:
         return render.run(settings)
     if settings.refine != "guided":
         log.warning(
@@ -106,7 +106,7 @@ class Steering:
 
     def _open_recorder(self) -> Recorder:
         path = new_name(datetime.now())
-        return app.open_recorder(self._settings, path, self._live.source, live=True, sound=False)
+        return endpoints.open_recorder(self._settings, path, self._live.source, live=True, sound=False)
 
     def _show_status(self, now: float) -> None:
         then, frames = self._shown

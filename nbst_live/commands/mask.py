@@ -4,7 +4,7 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from nbst_live import app
+from nbst_live import app, endpoints
 from nbst_live.capture.opencv import Orientation
 from nbst_live.capture.pool import PicturePool
 from nbst_live.commands.progress import Interruption, bar
@@ -59,7 +59,7 @@ def _mask_photo(source: Path, output: Path, settings: Settings) -> None:
 def _mask_clip(source: Path, output: Path, settings: Settings) -> None:
     with ExitStack() as opened:
         interruption = opened.enter_context(Interruption())
-        clip = opened.enter_context(app.open_clip(source, settings))
+        clip = opened.enter_context(endpoints.open_clip(source, settings))
         info, refiner, people = clip.info, app.open_refiner(settings), People(settings.people)
         masker = opened.enter_context(app.open_still_masker(settings, (info.width, info.height)))
         # Opened only now: what went wrong before has cost no earlier file of that name.

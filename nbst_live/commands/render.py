@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 
 import numpy as np
 
-from nbst_live import app
+from nbst_live import app, endpoints
 from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.still import StillBackdrop, paint
 from nbst_live.commands.progress import Interruption, PaintingBar, bar
@@ -35,18 +35,18 @@ def run(settings: Settings) -> int:
         log.warning("no preview while a clip is rendered to a file; leave out --record to watch it")
     with ExitStack() as opened:
         interruption = opened.enter_context(Interruption())
-        source = opened.enter_context(app.open_source(settings, realtime=False))
+        source = opened.enter_context(endpoints.open_source(settings, realtime=False))
         size = (source.info.width, source.info.height)
         masker = opened.enter_context(app.open_still_masker(settings, size))
-        app.check_rendering(settings, source.info)
+        endpoints.check_rendering(settings, source.info)
         outputs = opened.enter_context(Outputs([]))
         if settings.virtual_camera is not None and not settings.no_virtual_camera:
-            outputs.sinks.append(app.open_virtual_camera(settings, source.info))
+            outputs.sinks.append(endpoints.open_virtual_camera(settings, source.info))
         cutting, painting = app.open_cutting(settings), PaintingBar(interruption)
         backdrop = _painted_room(settings, masker, size, painting)
         # Opened only now: what went wrong before has cost no earlier recording of that name.
         if settings.record is not None:
-            outputs.sinks.append(app.open_recorder(settings, settings.record, source, live=False))
+            outputs.sinks.append(endpoints.open_recorder(settings, settings.record, source, live=False))
         pipeline = app.open_pipeline(settings, masker, cutting, backdrop, size)
         with bar("rendering", source.info.frames) as shown:
 
@@ -71,7 +71,7 @@ def _painted_room(settings: Settings, masker: Masker, size: tuple[int, int], pai
         if settings.background is not None:
             room = cover(read_picture(settings.background), *size)
         else:
-            with app.open_source(settings, realtime=False) as source:
+            with endpoints.open_source(settings, realtime=False) as source:
                 if how.mask_aware:
                     seen = _gather(source, masker, app.open_key(settings), size, painting.interruption).room()
                     room, known = seen.picture, seen.known

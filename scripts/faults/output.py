@@ -17,7 +17,7 @@ from faults import Outcome, Place, check, fault
 from faults.living import Watch, clock, living
 from faults.program import wait_until
 from faults.witness import CLIP, FPS, HEIGHT, WIDTH
-from nbst_live import app
+from nbst_live import endpoints
 from nbst_live.capture import rest
 from nbst_live.errors import SinkError
 from nbst_live.fakes import FakeMasker
@@ -102,9 +102,9 @@ def wakes(_: Place) -> Outcome:
     watch, reading = Watch(), threading.Event()
     reading.set()
     with (
-        patch.object(app, "Readers", lambda _: SimpleNamespace(any=reading.is_set)),
-        patch.object(app, "is_loopback", lambda _: True),
-        patch.object(app, "watched_by_others", lambda *_: False),
+        patch.object(endpoints, "Readers", lambda _: SimpleNamespace(any=reading.is_set)),
+        patch.object(endpoints, "is_loopback", lambda _: True),
+        patch.object(endpoints, "watched_by_others", lambda *_: False),
         patch.object(rest, "REST_AFTER", 1.0),
         device(),
         living(watch, no_virtual_camera=False, rest=True) as camera,

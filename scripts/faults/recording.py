@@ -15,7 +15,7 @@ from faults import Outcome, Place, Skipped, check, fault
 from faults.network_camera import NetworkCamera
 from faults.program import SMALL_PAINTING, Program, shared_memory
 from faults.witness import CLIP, FPS, FRAMES, Witness, frames_lost, watch_file
-from nbst_live import app, pipeline
+from nbst_live import app, endpoints, pipeline
 from nbst_live.errors import SinkError
 from nbst_live.fakes import FakeSource
 from nbst_live.logs import start_log
@@ -146,13 +146,15 @@ def encoder_not_there(place: Place) -> Outcome:
     """FFmpeg has the encoder, this machine has no such card: it is really tried."""
     source = FakeSource([CLIP.frame(0)], fps=FPS)
     try:
-        app.open_recorder(_settings(place.folder / "a.mp4", encoder="nvenc"), place.folder / "a.mp4", source, live=True)
+        endpoints.open_recorder(
+            _settings(place.folder / "a.mp4", encoder="nvenc"), place.folder / "a.mp4", source, live=True
+        )
     except SinkError as error:
         check("does not work here" in str(error) and "--encoder" in str(error), f"a remedy, got {error}")
     else:
         raise Skipped("this machine has an NVIDIA card")
     path = place.folder / "b.mp4"
-    with app.open_recorder(_settings(path), path, source, live=True) as recorder:
+    with endpoints.open_recorder(_settings(path), path, source, live=True) as recorder:
         recorder.send(CLIP.frame(0), 0.0)
     check(len(watch_file(path)[1]) == 1, "a recording by x264")
     return Outcome()

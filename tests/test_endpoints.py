@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nbst_live import app
+from nbst_live import endpoints
 from nbst_live.errors import InputError
 from nbst_live.fakes import FakeSink
 from nbst_live.pipeline import Outputs
@@ -18,17 +18,17 @@ from nbst_live.stages import SourceInfo
 )
 def test_the_virtual_camera_is_what_was_asked_for_or_as_the_clip(live, rotate, expected):
     info = SourceInfo("source", 640, 480, 15.0, live=live)
-    assert app.virtual_format(Settings(size=(1280, 720), fps=30.0, rotate=rotate), info) == expected
+    assert endpoints.virtual_format(Settings(size=(1280, 720), fps=30.0, rotate=rotate), info) == expected
 
 
 def test_a_rest_needs_a_camera_and_readers_that_can_be_counted():
     with pytest.raises(InputError, match="--rest needs a camera as --input and a v4l2loopback virtual camera"):
-        app._resting(SimpleNamespace(), Outputs([FakeSink()]))
+        endpoints.resting(SimpleNamespace(), Outputs([FakeSink()]))
 
 
 def test_whoever_records_watches():
     camera, recorder = FakeSink(), FakeSink()
     outputs = Outputs([camera])
-    assert not app.watched_by_others(outputs, camera)
+    assert not endpoints.watched_by_others(outputs, camera)
     outputs.sinks.append(recorder)
-    assert app.watched_by_others(outputs, camera)
+    assert endpoints.watched_by_others(outputs, camera)
