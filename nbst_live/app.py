@@ -50,7 +50,7 @@ LIVE_SECONDS = 60.0
 """For which a painting beside the live loop gets finer."""
 MAX_THREADS = 4
 FAST, FINE, KEY, EDGE = "person-fast", "person-fine", "room-key", "edge-alpha"
-PAINTING = (
+SOLVING = (
     "strength", "style_scale", "keep_colors", "style_weight", "content_weight", "content_layer", "style_layers",
     "layer_weights", "steps", "learning_rate", "features", "seed",
 )  # fmt: skip
@@ -225,7 +225,7 @@ def solver_settings(settings: Settings, *, beside_live: bool = False) -> SolverS
     Beside a live loop it gets half of the cores, for its threads would only wait for one another; alone all of them.
     And nobody watches a picture become finer for ever: unless the steps are asked for, it is over after `LIVE_SECONDS`.
     """
-    asked: dict[str, Any] = {name: value for name in PAINTING if (value := getattr(settings, name)) is not None}
+    asked: dict[str, Any] = {name: value for name in SOLVING if (value := getattr(settings, name)) is not None}
     if settings.style_layers is not None:
         asked.setdefault("layer_weights", (1.0,) * len(settings.style_layers))
     cores = os.cpu_count() or 1

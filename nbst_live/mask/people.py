@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nbst_live.mask.certainty import SOMEBODY
 from nbst_live.parsing import People as Choice
-from nbst_live.stages import Alpha
+from nbst_live.stages import Alpha, Matte
 
 EDGE = np.ones((15, 15), np.uint8)
 """How far around a region its soft edge and hair may reach, in mask pixels."""
@@ -21,8 +21,6 @@ LOYALTY = 1.5
 """A person who was live counts so many times their size: another one takes the place only when clearly larger."""
 REGIONS = 255
 """More than anybody will want: what is beyond are specks."""
-
-Plane = npt.NDArray[np.uint8]
 
 
 class People:
@@ -36,7 +34,7 @@ class People:
     def __init__(self, choice: Choice) -> None:
         self._count = None if choice == "all" else 1 if choice == "central" else int(choice)
         self._central = choice == "central"
-        self._live: Plane | None = None
+        self._live: Matte | None = None
 
     def keep(self, alpha: Alpha) -> Alpha:
         """Alpha (h, w) with 0 on everybody else and on what is too faint to be anybody; with "all" the same array."""
@@ -49,7 +47,7 @@ class People:
             seen = cv2.subtract(seen, cv2.dilate(cv2.subtract(somebody, self._live), CLEARANCE))
         return np.asarray(cv2.copyTo(alpha, seen), np.float32)
 
-    def _chosen(self, somebody: Plane, count: int) -> Plane:
+    def _chosen(self, somebody: Matte, count: int) -> Matte:
         """255 on the regions of those who stay; `somebody` itself when that is everybody."""
         found, regions, stats, centres = cv2.connectedComponentsWithStats(somebody, ltype=cv2.CV_16U)
         if found - 1 <= count:
@@ -63,7 +61,7 @@ class People:
         chosen[np.argsort(-score, kind="stable")[:count] + 1] = 255
         return np.asarray(cv2.LUT(labels, chosen), np.uint8)
 
-    def _loyalty(self, labels: Plane, size: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _loyalty(self, labels: Matte, size: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """LOYALTY for each region that was live in the frame before, 1 for the others."""
         if self._live is None or self._live.shape != labels.shape:
             return np.ones_like(size)
