@@ -21,10 +21,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from style_teacher import WIDTHS, Teacher
+from style_teacher import MEAN, WIDTHS, Teacher, after
 from torch import Tensor, nn
 
-from nbst_live.gatys.features import MEAN, STD, CompactEncoder
+from nbst_live.gatys import features
+from nbst_live.gatys.features import CompactEncoder
 from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS
 
 CROP = 96
@@ -112,9 +113,9 @@ class Trainee(nn.Module):
         self.encoder = CompactEncoder()
         for name, convolution in self.encoder.named().items():
             weight, bias = teacher.small[f"conv{name.replace('_', '')}"]
-            convolution.weight.data = weight.clone()
-            convolution.get_parameter("bias").data = bias.clone()
-        _fold_in(self.encoder.named()["1_1"], *teacher.small["conv0"])
+            if name == "1_1":  # the student's pictures are normalised otherwise
+                weight, bias = after(features.STD * torch.eye(3), features.MEAN - MEAN, (weight, bias))
+            convolution.weight.data, convolution.get_parameter("bias").data = weight.clone(), bias.clone()
         widths = {f"relu{name}": layer.out_channels for name, layer in self.encoder.named().items()}
         self.heads = nn.ModuleDict({n: nn.Conv2d(widths[n], WIDTHS[n], 1, bias=False) for n in LAYERS})
         self._fit_heads(teacher(pictures), pictures)
@@ -130,17 +131,6 @@ class Trainee(nn.Module):
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         found = self.encoder.extract(picture, LAYERS)
         return {name: self.heads[name](_window(found[name])) for name in LAYERS}
-
-
-def _fold_in(first: nn.Conv2d, mix: Tensor, shift: Tensor) -> None:
-    """Folds the compressed teacher's colour transform, of RGB in 0..1, into the first convolution, of the student's
-    normalised RGB.
-    """
-    mix = mix[:, :, 0, 0]
-    shift = shift + mix.sum(1) * MEAN
-    bias = first.get_parameter("bias")
-    bias.data += torch.einsum("oikl,i->o", first.weight.data, shift)
-    first.weight.data = torch.einsum("oikl,ij->ojkl", first.weight.data, mix * STD).contiguous()
 
 
 def _window(x: Tensor) -> Tensor:

@@ -95,8 +95,8 @@ def cached(server: SimpleNamespace) -> list[str]:
 
 def test_the_weights_are_downloaded_once_and_give_torchvisions_activations(server, narrow):
     server.offer(packed(state_of(narrow, **{"classifier.0.weight": torch.zeros(2, 2)})))
-    found = load_vgg19()
-    again = load_vgg19()
+    found = load_vgg19(precision=torch.float32)
+    again = load_vgg19(precision=torch.float32)
     assert server.requests == 1
     assert len(cached(server)) == 1
     pooled = nn.Sequential(*(nn.AvgPool2d(2) if isinstance(part, nn.MaxPool2d) else part for part in narrow))

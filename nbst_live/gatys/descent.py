@@ -89,8 +89,7 @@ class LbfgsDescent:
     """
 
     def __init__(self, picture: Tensor) -> None:
-        # torch's L-BFGS strings the values together, which it cannot in another layout.
-        self.picture = picture.contiguous().requires_grad_()
+        self.picture = picture.requires_grad_()
         self._lbfgs = torch.optim.LBFGS(
             [self.picture], lr=1.0, max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
         )

@@ -8,15 +8,15 @@ VGG19's layers.
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nbst_live.errors import ModelError
+from nbst_live.gatys.convolution import pad
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.parsing import VGG19_LAYERS
 
@@ -73,30 +73,6 @@ VGG_SCALE = {"relu1": 50.0, "relu2": 200.0, "relu3": 300.0, "relu4": 300.0, "rel
 constants, which depend on the scale, need it."""
 
 
-class ReplicatePad(torch.autograd.Function):
-    """One pixel of replicate padding; PyTorch's gradient of it is, in bfloat16, as slow as a convolution."""
-
-    @staticmethod
-    def forward(_: Any, x: Tensor) -> Tensor:
-        return nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
-
-    @staticmethod
-    def backward(_: Any, grad: Tensor) -> Tensor:
-        inner = grad[..., 1:-1, 1:-1].clone(memory_format=torch.preserve_format)
-        for k in (0, -1):
-            inner[..., k, :] += grad[..., k, 1:-1]
-            inner[..., :, k] += grad[..., 1:-1, k]
-        for i, j in product((0, -1), repeat=2):
-            inner[..., i, j] += grad[..., i, j]
-        return inner
-
-
-def pad(x: Tensor) -> Tensor:
-    """(n, c, h, w) with one pixel of replicate padding on every side."""
-    padded: Tensor = ReplicatePad.apply(x)  # type: ignore[no-untyped-call]
-    return padded
-
-
 class CompactEncoder(nn.Module):
     """VGG19 to relu5_1, but thin: 3x3 convolutions with ReLU, replicate padding (zeros would paint dark borders), and
     average pooling.
@@ -135,7 +111,7 @@ class CompactEncoder(nn.Module):
             if depth:
                 x = nn.functional.avg_pool2d(x, 2, ceil_mode=True)
             for name, _ in block:
-                x = nn.functional.relu(self.convolutions[name](pad(x)))
+                x = nn.functional.relu(self.convolutions[name](pad(x, "replicate")))
                 if f"relu{name}" in layers:
                     found[f"relu{name}"] = x
                 if len(found) == len(set(layers)):

@@ -26,7 +26,7 @@ OFFSETS = ((0, 0), (3, 6), (6, 11), (9, 1), (12, 7), (15, 12), (2, 13), (5, 10))
 """(down, right) in pixels, one step after the other; modulo 8, no two agree in either direction."""
 
 
-EASE_HALF = 17.0
+EASE_HALF = 14.0
 """Steps; by then the content's weight has come half of the way down, see `Objective`."""
 
 

@@ -1,4 +1,4 @@
-"""Between pictures, (h, w, 3) uint8 BGR, and tensors, (1, 3, h, w) float32 RGB in 0..1."""
+"""Between pictures, (h, w, 3) uint8 BGR, and tensors, (1, 3, h, w) float32 RGB in 0..1, one plane after the other."""
 
 import cv2
 import numpy as np
@@ -10,9 +10,9 @@ from nbst_live.stages import Picture
 
 
 def to_tensor(picture: Picture, device: str = "cpu") -> Tensor:
-    """The picture as a tensor, channels last in memory: convolutions with few channels are faster so."""
-    rgb = torch.from_numpy(np.ascontiguousarray(picture[..., ::-1])).to(device)
-    return rgb.permute(2, 0, 1)[None].float().div(255).contiguous(memory_format=torch.channels_last)
+    """The picture as a tensor."""
+    planes = torch.from_numpy(np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1))).to(device)
+    return planes[None].float().div(255)
 
 
 def to_picture(tensor: Tensor) -> Picture:
@@ -28,9 +28,10 @@ def resize(picture: Picture, width: int, height: int) -> Picture:
 
 
 def resize_tensor(tensor: Tensor, width: int, height: int) -> Tensor:
-    """The tensor at another size, channels last."""
-    resized = functional.interpolate(tensor, (height, width), mode="bilinear", antialias=True)
-    return resized.contiguous(memory_format=torch.channels_last)
+    """The tensor at another size."""
+    # Where it grows, antialiasing changes nothing and takes twice as long.
+    shrinks = width < tensor.shape[3] or height < tensor.shape[2]
+    return functional.interpolate(tensor, (height, width), mode="bilinear", antialias=shrinks)
 
 
 def to_area_of(painting: Picture, width: int, height: int) -> Picture:

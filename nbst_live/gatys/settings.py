@@ -104,6 +104,7 @@ class SolverSettings:
         jitter: move the picture by a few pixels from step to step, see `objective.Objective`.
         learning_rate: Adam's, where black to white is 1; at the end of each scale it falls.
         fall: share of a scale's steps over which it does; 1 lets it fall from the first, 0 not at all.
+        final_rate: the share of it that is left then; with nothing left the last steps would be wasted.
         beta1, beta2, epsilon: Adam's.
         average: show a running average of the iterates.
         strokes: with the compact encoder, draw what is shown along its own strokes, where the painting is one of
@@ -143,6 +144,7 @@ class SolverSettings:
     jitter: bool = True
     learning_rate: float = 0.012
     fall: float = 0.25
+    final_rate: float = 0.2
     beta1: float = 0.8
     beta2: float = 0.9
     epsilon: float = 1e-12
@@ -164,6 +166,7 @@ class SolverSettings:
         self._within("style_scale", 0.25, 4)
         self._within("learning_rate", 1e-4, 1)
         self._within("fall", 0, 1)
+        self._within("final_rate", 0, 1)
         self._within("beta1", 0, 1 - 1e-6)
         self._within("beta2", 0, 1 - 1e-6)
         self._within("epsilon", 1e-30, 1e6)

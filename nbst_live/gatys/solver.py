@@ -40,9 +40,6 @@ WARM_RATE = 0.5
 """Learning rate of a refresh, likewise: at the full rate, the first steps would undo much of what is there; at less, it
 follows a change of the light by halves."""
 STEP_SHARE = 0.8
-FINAL_RATE = 0.2
-"""The learning rate falls to this share at a scale's end; to nothing costs more steps than its smoother end is
-worth."""
 AVERAGE_DECAY = 0.9
 NOISE = 0.005
 
@@ -192,8 +189,8 @@ class GatysSolver:
 
     def _rate(self, progress: float) -> float:
         """The share of the learning rate at this share, 0 to 1, of a scale's steps."""
-        fall = self._settings.fall
-        return 1 - (1 - FINAL_RATE) * max(0.0, progress - 1 + fall) / fall if fall else 1.0
+        fall, final = self._settings.fall, self._settings.final_rate
+        return 1 - (1 - final) * max(0.0, progress - 1 + fall) / fall if fall else 1.0
 
     def _stroke_share(self, paintings: Blend) -> float:
         """How far to draw along the strokes: as far as the paintings are of strokes, by their weights."""
@@ -221,7 +218,7 @@ class GatysSolver:
         if self._settings.start != "photo":
             noise = NOISE * torch.randn(picture.shape, generator=generator).to(picture)
             picture = picture + (noise if where is None else noise * where)
-        return picture.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+        return picture.clamp(0, 1)
 
     def _descent(self, picture: Tensor) -> Descent:
         return LbfgsDescent(picture) if self._settings.optimizer == "lbfgs" else AdamDescent(picture, self._settings)

@@ -11,10 +11,12 @@ from itertools import groupby
 from pickle import UnpicklingError
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from nbst_live.errors import ModelError
+from nbst_live.gatys.convolution import Convolution
+from nbst_live.gatys.features import fastest_precision
 from nbst_live.parsing import VGG19_LAYERS
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -24,26 +26,19 @@ GREY_LEVELS = 255 * 0.225
 """How many grey levels one unit of the normalised picture is."""
 
 
-class VGG19(nn.Module):
+class VGG19:
     """The convolutions of VGG19 as `nbst_live.gatys.features.Features`; their widths are those of the weights.
 
     `state` are torchvision's weights by its names: `features.0.weight` (out, in, 3, 3), `features.0.bias` (out,) and so
     on. Raises KeyError when one is missing.
     """
 
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, state: Mapping[str, Tensor]) -> None:
-        super().__init__()
+    def __init__(self, state: Mapping[str, Tensor], precision: torch.dtype = torch.float32) -> None:
+        self._precision, self._convolutions = precision, dict[str, Convolution]()
         for name, index in zip(VGG19_LAYERS, torchvision_indices(), strict=True):
-            for part in ("weight", "bias"):
-                value = state[f"features.{index}.{part}"]
-                if part == "weight":
-                    value = value.contiguous(memory_format=torch.channels_last)
-                self.register_buffer(f"{name}_{part}", value)
-        for name, values in (("mean", MEAN), ("std", STD)):
-            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1))
+            kernel, bias = (state[f"features.{index}.{part}"].to(precision) for part in ("weight", "bias"))
+            self._convolutions[name] = Convolution(kernel, bias, "zeros")
+        self._mean, self._std = (torch.tensor(value, device=kernel.device).view(1, 3, 1, 1) for value in (MEAN, STD))
 
     def extract(self, picture: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """See `Features.extract`; no layer deeper than the deepest of `layers` is computed."""
@@ -51,13 +46,12 @@ class VGG19(nn.Module):
         if unknown:
             raise ModelError(f"VGG19 has no layer {', '.join(sorted(unknown))}; choose from {', '.join(VGG19_LAYERS)}")
         found: dict[str, Tensor] = {}
-        x = (picture - self.mean) / self.std
+        x = ((picture - self._mean) / self._std).to(self._precision)
         for depth, block in enumerate(BLOCKS):
             if depth:
                 x = functional.avg_pool2d(x, 2, ceil_mode=True)
             for name in block:
-                weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
-                x = functional.relu(functional.conv2d(x, weight, bias, padding=1))
+                x = self._convolutions[name](x)
                 if name in layers:
                     found[name] = x
                 if len(found) == len(set(layers)):
@@ -86,8 +80,11 @@ def torchvision_indices() -> list[int]:
     return places
 
 
-def load_vgg19(device: str = "cpu") -> VGG19:
-    """VGG19 with torchvision's weights, downloaded at the first time (550 MB). Raises ModelError."""
+def load_vgg19(device: str = "cpu", precision: torch.dtype | None = None) -> VGG19:
+    """VGG19 with torchvision's weights, downloaded at the first time (550 MB); `precision` None takes the fastest.
+
+    Raises ModelError.
+    """
     try:
         from torchvision.models import VGG19_Weights
     except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that was built for another torch
@@ -98,7 +95,7 @@ def load_vgg19(device: str = "cpu") -> VGG19:
     weights = VGG19_Weights.IMAGENET1K_V1
     try:
         state = weights.get_state_dict(progress=False, check_hash=True, map_location=device, weights_only=True)
-        return VGG19(state).requires_grad_(False).to(device)
+        return VGG19(state, fastest_precision(device) if precision is None else precision)
     except (OSError, HTTPException, RuntimeError, UnpicklingError, EOFError, KeyError) as error:
         raise ModelError(
             f"VGG19's weights could not be loaded from {weights.url} ({_line(error)}): check the network and that "
