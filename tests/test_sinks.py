@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 from media import HEIGHT, WIDTH, environment, grey, levels
 
+from nbst_live.controls import command_of
 from nbst_live.errors import SinkError
 from nbst_live.fakes import FakeSink
 from nbst_live.report import output_figures
@@ -79,7 +81,8 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     monkeypatch.setattr(preview, "_check_display", lambda: None)
     monkeypatch.setattr("cv2.namedWindow", lambda *_: None)
     monkeypatch.setattr("cv2.imshow", lambda _, picture: state.shown.append(picture.copy()))
-    monkeypatch.setattr("cv2.waitKey", lambda _: state.keys.pop(0) if state.keys else -1)
+    monkeypatch.setattr("cv2.waitKeyEx", lambda _: state.keys.pop(0) if state.keys else -1)
+    monkeypatch.setattr("cv2.waitKey", lambda _: code & 0xFF if (code := cv2.waitKeyEx(1)) >= 0 else -1)
     monkeypatch.setattr("cv2.getWindowProperty", lambda *_: state.visible)
     monkeypatch.setattr("cv2.destroyWindow", lambda _: state.shown.append(None))
     return state
@@ -353,6 +356,13 @@ class TestPreview:
                 sink.send(grey(index), 0)
                 keys.append(sink.key())
         assert keys == [None, "n", " ", None]
+
+    @pytest.mark.parametrize("code", [0xFF51, 0xFF52, 0xFFE1, 0x10FF51, 0xF702, 0x250000])
+    def test_keys_without_a_character_are_no_letters(self, screen: types.SimpleNamespace, code: int) -> None:
+        screen.keys = [code]  # Left, Up and Shift by X, Left with NumLock, Left on macOS, Left on Windows
+        with PreviewSink("test") as sink:
+            sink.send(grey(1), 0)
+            assert command_of(sink.key() or "") is None
 
     def test_a_closed_window_means_quit_and_stays_closed(self, screen: types.SimpleNamespace) -> None:
         with PreviewSink("test") as sink:

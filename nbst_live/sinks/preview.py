@@ -12,6 +12,10 @@ from nbst_live.stages import Picture
 
 _ANSWER_WAIT = 1.0
 _QUIT = "q"
+KEY_BITS = 0xFFFF
+"""Of a key's code; above them GTK says which modifiers are down, NumLock among them. What is not ASCII there is a key
+without a character: the arrow to the left is 0xFF51, and its last byte alone would be Q.
+"""
 
 
 class PreviewSink(Closable):
@@ -43,11 +47,11 @@ class PreviewSink(Closable):
             return
         try:
             cv2.imshow(self._title, picture)
-            code = cv2.waitKey(1)
+            code = cv2.waitKeyEx(1)
         except cv2.error as error:
             raise SinkError(f"the preview window failed: {error.err or error}; start again") from error
-        if code >= 0:
-            self._key = chr(code & 0xFF)
+        if code >= 0 and (key := code & KEY_BITS) < 0x80:
+            self._key = chr(key)
         if not self._shown():
             # imshow would open it again.
             self._open, self._key = False, _QUIT
