@@ -1,5 +1,6 @@
 """Every sink keeps the contract of stages.Sink; then what each one does with the pictures."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -374,12 +375,25 @@ class TestPreview:
         assert len(screen.shown) == 2
 
     @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux a window needs a display server")
+    @pytest.mark.parametrize("platform", ["", "xcb", "wayland;xcb", "offscreen"])
     @pytest.mark.parametrize(("display", "says"), [("", "DISPLAY is not set"), (":4711", "does not answer")])
-    def test_without_a_display_it_is_refused(self, monkeypatch: pytest.MonkeyPatch, display: str, says: str) -> None:
-        monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    def test_without_a_display_it_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, display: str, says: str, platform: str
+    ) -> None:
+        monkeypatch.setenv("QT_QPA_PLATFORM", platform)
         monkeypatch.setenv("DISPLAY", display)
+        monkeypatch.setattr("cv2.namedWindow", lambda *_: pytest.fail("Qt would have ended the process"))
         with pytest.raises(SinkError, match=says):
             PreviewSink("test")
+
+    @pytest.mark.usefixtures("screen")
+    @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux Qt has more than one platform")
+    def test_the_platform_is_the_one_that_opencvs_qt_brings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("QT_QPA_PLATFORM", "wayland")
+        asked = []
+        monkeypatch.setattr("cv2.namedWindow", lambda *_: asked.append(os.environ["QT_QPA_PLATFORM"]))
+        with PreviewSink("test"):
+            assert asked == ["xcb"]
 
     @pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb, a display without a screen")
     def test_a_real_window_shows_the_picture(self, tmp_path: Path) -> None:

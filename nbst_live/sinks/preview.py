@@ -30,6 +30,10 @@ class PreviewSink(Closable):
         self._key: str | None = None
         self._open = False
         _check_display()
+        if sys.platform == "linux":
+            # Sessions name other platforms, such as wayland, for their own Qt; the wheel's, which brings xcb alone,
+            # would end the whole process.
+            os.environ["QT_QPA_PLATFORM"] = "xcb"
         # Qt complains on stderr of fonts that the wheel does not bring and a window without text does not need.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         try:
@@ -76,7 +80,7 @@ class PreviewSink(Closable):
 
 def _check_display() -> None:
     """Raises SinkError on Linux without a display: there Qt, which OpenCV uses, would end the whole process."""
-    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
+    if sys.platform != "linux":
         return
     display = os.environ.get("DISPLAY", "")
     if not display:
