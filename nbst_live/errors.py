@@ -9,7 +9,7 @@
     │   └── SourceEnded (EOFError)       the clip is over
     ├── SinkError                        virtual camera, recording or window
     ├── ModelError                       a model file: missing, changed, not ours
-    ├── ProviderError                    an execution provider that is not there or failed
+    ├── ProviderError                    an execution provider, or the library it needs, is not there or failed
     ├── MaskError                        the mask could not be computed for a frame
     └── SolverError                      the optimiser diverged or its process ended
 
@@ -55,7 +55,7 @@ class ModelError(NbstError):
 
 
 class ProviderError(NbstError):
-    """The execution provider asked for is not there, or failed."""
+    """The execution provider asked for, or a library that computes, is not there or failed."""
 
 
 class MaskError(NbstError):

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import cv2
 import numpy as np
 import pytest
+from media import environment
 
 from nbst_live import cli
 from nbst_live.capture.synthetic import SyntheticClip
@@ -220,6 +221,19 @@ def test_doctor_looks_only_at_what_is_asked(capsys):
     assert [line[4:20].strip() for line in lines] == ["config file", "backdrop cache", "log file", "nbst-live"]
     assert status("doctor", "cellar") == 2
     assert "got part cellar, expected some of program, cameras, virtual-camera" in said(capsys)
+
+
+def test_doctor_loads_torch_and_says_why_it_cannot(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    assert status("doctor", "solver") == 0
+    assert capsys.readouterr().out.startswith("ok  solver          torch 2.")
+    (tmp_path / "torch.py").write_text("raise OSError('[WinError 126] Error loading c10.dll\\nor another')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    assert status("doctor", "solver") == 0
+    found, remedy = capsys.readouterr().out.splitlines()
+    assert found.startswith("!!  solver")
+    assert found.endswith("[WinError 126] Error loading c10.dll")
+    assert "pip install --force-reinstall torch" in remedy
 
 
 def test_styles_and_cache_and_doctor_report(capsys):

@@ -1,26 +1,30 @@
 """The solver's process for real: started, painting, killed, orphaned."""
 
 import errno
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
-from nbst_live.backdrop import means
-from nbst_live.backdrop.job import Cause, Failed, Progress
+from nbst_live.backdrop import means, solver_process
+from nbst_live.backdrop.job import Cause, Failed, Job, Progress
 from nbst_live.backdrop.privacy import painted, raw_share
 from nbst_live.backdrop.room import RoomBackdrop
+from nbst_live.backdrop.solver_process import Painter
 from nbst_live.backdrop.still import paint
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.capture.drawn_room import draw_room
 from nbst_live.errors import SolverError
 from nbst_live.gatys.settings import SolverSettings
+from nbst_live.logs import log_path
 from nbst_live.pictures import Style, blend, open_style
 from nbst_live.stages import Frame
 
@@ -102,6 +106,45 @@ def test_a_style_that_vanished_is_a_failure_of_the_job_and_the_next_one_works(wo
     assert failed.cause is Cause.INPUT
     worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
     assert until(worker, lambda message: isinstance(message, Progress) and message.final)
+
+
+@pytest.mark.parametrize("kind", ["OSError", "ImportError"])
+def test_a_torch_that_cannot_be_loaded_is_said_and_logged_and_not_tried_again(style, tmp_path, monkeypatch, kind):
+    (tmp_path / "torch.py").write_text(f"raise {kind}('[WinError 126] Error loading c10.dll\\nor another')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with SolverWorker(*SIZE, niceness=0) as worker:
+        for _ in range(2):
+            worker.submit(ROOM, KNOWN, styles=style.paintings, settings=SETTINGS)
+            failed = until(worker, lambda message: isinstance(message, Failed))[-1]
+            assert failed.reason.startswith(
+                "torch cannot be loaded ([WinError 126] Error loading c10.dll): pip install"
+            )
+            assert failed.cause is Cause.INPUT
+    assert f"{kind}: [WinError 126]" in log_path("solver").read_text()
+
+
+def painter(connection) -> Painter:
+    """What runs in the solver's process, in this one."""
+    return Painter(connection, bytearray(128 * 72 * 5), bytearray(128 * 72 * 3), SimpleNamespace(value=1.0), SIZE)
+
+
+@pytest.mark.logs_errors
+def test_an_error_of_the_system_is_a_failure_of_the_job_and_but_for_the_connections_not_the_end(style, monkeypatch):
+    def broken(settings):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(solver_process, "beat", lambda _: None)
+    monkeypatch.setattr(solver_process, "load_features", broken)
+    ours, theirs = multiprocessing.Pipe()
+    with theirs, ours:
+        for number in (1, 2):
+            ours.send(Job(number, style.paintings, SETTINGS))
+        ours.send(None)
+        painter(theirs).run(None)
+        assert [ours.recv() for _ in range(2)] == [Failed(n, "the disk is gone", Cause.OTHER) for n in (1, 2)]
+        ours.send(Job(3, style.paintings, SETTINGS))
+        ours.close()
+        painter(theirs).run(None)
 
 
 def test_a_killed_solver_is_noticed_and_can_be_started_again(worker, style):

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,10 +23,10 @@ import numpy as np
 import psutil
 
 from nbst_live.backdrop.heartbeat import beat
-from nbst_live.backdrop.job import Cause, Failed, Job, Progress, Taken
+from nbst_live.backdrop.job import Cause, Failed, Job, Message, Progress, Taken
 from nbst_live.backdrop.pace import rest
 from nbst_live.backdrop.plate import fill
-from nbst_live.errors import NbstError, PictureError, SolverError
+from nbst_live.errors import NbstError, PictureError, ProviderError, SolverError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.logs import first_line, start_log
 from nbst_live.memory import keep_freed_memory, release_freed_memory
@@ -60,8 +61,8 @@ def serve(
     keep_freed_memory()
     try:
         Painter(connection, plate, picture, pace, size).run(beats)
-    except (EOFError, OSError, KeyboardInterrupt):
-        # The live process has closed its end, or Ctrl-C reached the whole group: either way the work is over.
+    except KeyboardInterrupt:
+        # Ctrl-C came before it was ignored.
         return
 
 
@@ -79,14 +80,19 @@ class Painter:
         self._published = 0.0
         self._next: Job | None = None
         self._stopped = False
+        self._unloadable = ""
         self._last: tuple[tuple[tuple[Path, float], ...], Picture] | None = None
         self._solver: GatysSolver | None = None
         self._solver_settings: SolverSettings | None = None
 
     def run(self, beats: Any) -> None:
         """Waits for jobs and does them, until told to stop; counts in `beats` meanwhile."""
-        from nbst_live.gatys import solver  # noqa: F401 - loads torch while the first plate is still being gathered
-
+        try:
+            from nbst_live.gatys import solver  # noqa: F401 - loads torch while the first plate is still being gathered
+        except Exception as error:  # OSError too: Windows' word for a library that torch needs and does not find
+            # Kept, for a second import of what is loaded by half fails for other reasons.
+            self._unloadable = f"torch cannot be loaded ({first_line(error)}): pip install --force-reinstall torch"
+            log.exception("torch cannot be loaded")
         # Only now: while libraries are loaded no other thread of this process may come to its turn.
         beat(beats)
         while not self._stopped:
@@ -99,7 +105,9 @@ class Painter:
 
     def _read(self) -> None:
         """Takes one message from the live process, waiting for it."""
-        message = self._connection.recv()
+        message = None
+        with self._while_connected():
+            message = self._connection.recv()
         if isinstance(message, Job):
             self._next = message
         elif isinstance(message, Taken):
@@ -110,11 +118,24 @@ class Painter:
     def _interrupted(self, seconds: float) -> bool:
         """Rests so long, reads what comes, and says whether the job under way is to be given up."""
         until = time.monotonic() + seconds
-        while self._connection.poll(max(0.0, until - time.monotonic())):
-            self._read()
-            if self._stopped or self._next is not None:
-                return True
-        return False
+        with self._while_connected():
+            while self._connection.poll(max(0.0, until - time.monotonic())):
+                self._read()
+                if self._stopped or self._next is not None:
+                    break
+        return self._stopped or self._next is not None
+
+    def _say(self, message: Message) -> None:
+        with self._while_connected():
+            self._connection.send(message)
+
+    @contextmanager
+    def _while_connected(self) -> Iterator[None]:
+        """Once the live process has closed its end the work is over. Only here: an OSError elsewhere is a failure."""
+        try:
+            yield
+        except (EOFError, OSError):
+            self._stopped = True
 
     def _paint(self, job: Job) -> None:
         began = resumed = time.monotonic()
@@ -124,10 +145,10 @@ class Painter:
                 if self._interrupted(rest(time.monotonic() - resumed, self._pace.value)):
                     return
                 resumed = time.monotonic()
-        except (NbstError, MemoryError, RuntimeError, ValueError, cv2.error) as error:
+        except Exception as error:
             log.exception("job %d failed", job.number)
             self._solver = None
-            self._connection.send(_failure(job, error))
+            self._say(_failure(job, error))
 
     def _iterates(self, job: Job) -> "Iterator[Iterate]":
         plate = fill(self._plate.copy(), self._known.copy())
@@ -139,6 +160,8 @@ class Painter:
         return self._solver_for(job).solve(plate, styles, start=start, guide=guide)
 
     def _solver_for(self, job: Job) -> "GatysSolver":
+        if self._unloadable:
+            raise ProviderError(self._unloadable)
         from nbst_live.gatys.solver import GatysSolver
 
         if self._solver is None or self._solver_settings != job.settings:
@@ -162,9 +185,7 @@ class Painter:
         if final:
             self._last = (job.styles, iterate.bare)
         losses = (iterate.total, iterate.content, iterate.style)
-        self._connection.send(
-            Progress(job.number, iterate.step, iterate.steps, *losses, seconds, published=publish, final=final)
-        )
+        self._say(Progress(job.number, iterate.step, iterate.steps, *losses, seconds, published=publish, final=final))
 
     def _at_full_size(self, picture: Picture) -> Picture:
         """A picture of one of the solver's coarse scales, enlarged to the mailbox's size."""

@@ -2,9 +2,10 @@
 
 import argparse
 import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from nbst_live.capture.devices import in_the_way, list_cameras
 from nbst_live.errors import InputError, NbstError
@@ -19,6 +20,15 @@ from nbst_live.version import __version__
 
 PROBE_SIZE = (1280, 720)
 SHOWN_MODES = 6
+LOAD_TORCH = """
+import sys
+from nbst_live.logs import first_line
+try:
+    import torch
+except Exception as error:
+    sys.exit(first_line(error))
+print(torch.__version__)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +126,15 @@ def _models() -> Iterator[Finding]:
 
 
 def _solver() -> Iterator[Finding]:
-    # Not imported: that takes seconds, and only the solver's own process may.
-    try:
-        yield Finding("solver", f"torch {version('torch')}")
-    except PackageNotFoundError:
-        yield Finding("solver", "torch is not installed: nothing can be painted", "pip install torch")
+    # In a process of its own, as for painting: a torch that is installed may still fail there, even end the process.
+    tried = subprocess.run([sys.executable, "-c", LOAD_TORCH], capture_output=True, text=True, check=False)
+    if tried.returncode == 0:
+        yield Finding("solver", f"torch {tried.stdout.strip()}")
+    else:
+        why = (tried.stderr.splitlines() or [f"its process ended with status {tried.returncode}"])[-1]
+        yield Finding(
+            "solver", f"torch cannot be loaded, so nothing is painted: {why}", "pip install --force-reinstall torch"
+        )
 
 
 def _encoders() -> Iterator[Finding]:
