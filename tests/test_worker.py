@@ -3,16 +3,19 @@
 import errno
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
+import torch
 
 from nbst_live.backdrop import means, solver_process
 from nbst_live.backdrop.job import Cause, Failed, Job, Progress
@@ -121,6 +124,16 @@ def test_a_torch_that_cannot_be_loaded_is_said_and_logged_and_not_tried_again(st
             )
             assert failed.cause is Cause.INPUT
     assert f"{kind}: [WinError 126]" in log_path("solver").read_text()
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_named_with_those_that_are_and_not_tried_again(worker, style, device):
+    if {"cuda": torch.cuda, "mps": torch.backends.mps}[device].is_available():
+        pytest.skip("this machine has it")
+    worker.submit(ROOM, KNOWN, styles=style.paintings, settings=replace(SETTINGS, device=device))
+    failed = until(worker, lambda message: isinstance(message, Failed))[-1]
+    assert re.match(rf"--solver-device {device}: torch 2\.\S+ has only cpu.* here; go without", failed.reason)
+    assert failed.cause is Cause.INPUT
 
 
 def painter(connection) -> Painter:

@@ -194,9 +194,12 @@ class Painter:
 
 
 def load_features(settings: SolverSettings) -> "tuple[Features, SolverSettings]":
-    """The network that the settings name, and the settings with layers that it has. Raises ModelError."""
-    from nbst_live.gatys.features import LAYERS, load_encoder, with_nearest_layers
+    """The network that the settings name, and the settings with layers that it has. Raises ModelError and
+    ProviderError.
+    """
+    from nbst_live.gatys.features import LAYERS, check_device, load_encoder, with_nearest_layers
 
+    check_device(settings.device)
     if settings.features == "vgg19":
         from nbst_live.gatys.vgg19 import load_vgg19
 

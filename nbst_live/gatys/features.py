@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nbst_live.errors import ModelError
+from nbst_live.errors import ModelError, ProviderError
 from nbst_live.gatys.convolution import pad
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.parsing import VGG19_LAYERS
@@ -125,6 +125,17 @@ class CompactEncoder(nn.Module):
     def scale(self, layer: str) -> float:
         """See `Features.scale`; this encoder's activations, as its metrics carry them, have about unit power."""
         return VGG_SCALE[layer[:5]]
+
+
+def check_device(device: str) -> None:
+    """Raises ProviderError where this machine's torch cannot compute on `device`."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[device]:
+        found = ", ".join(name for name, usable in there.items() if usable)
+        raise ProviderError(
+            f"--solver-device {device}: torch {torch.__version__} has only {found} here; go without "
+            "--solver-device, or see https://pytorch.org/get-started for a torch that has it"
+        )
 
 
 def fastest_precision(device: str) -> torch.dtype:
