@@ -13,7 +13,7 @@ from media import environment
 
 from nbst_live import cli
 from nbst_live.capture.synthetic import SyntheticClip
-from nbst_live.commands import image, render
+from nbst_live.commands import doctor, image, render
 from nbst_live.errors import InputError
 from nbst_live.sinks.recorder import Recorder
 
@@ -221,6 +221,25 @@ def test_doctor_looks_only_at_what_is_asked(capsys):
     assert [line[4:20].strip() for line in lines] == ["config file", "backdrop cache", "log file", "nbst-live"]
     assert status("doctor", "cellar") == 2
     assert "got part cellar, expected some of program, cameras, virtual-camera" in said(capsys)
+
+
+def test_without_onnxruntime_a_line_says_what_to_install_and_doctor_goes_on(style, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert status("mask", style, "-o", tmp_path / "mask.png") == 2
+    assert "needs onnxruntime" in (line := said(capsys))
+    assert "pip install 'nbst-live[cpu]'" in line
+    assert status("doctor", "mask", "program") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:2] for line in lines] == ["!!", "  ", "ok"]
+    assert "nbst-live[cpu]" in lines[0]
+
+
+def test_doctor_shows_the_other_parts_where_one_fails(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "list_cameras", Mock(side_effect=KeyError("video7")))
+    assert status("doctor", "cameras", "program") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:2] for line in lines] == ["!!", "  ", "ok"]
+    assert "KeyError: 'video7'" in lines[0]
 
 
 def test_doctor_loads_torch_and_says_why_it_cannot(tmp_path, monkeypatch, capsys):

@@ -1,10 +1,12 @@
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from nbst_live import models
 from nbst_live.errors import ModelError, ProviderError
-from nbst_live.mask.providers import PROVIDERS, available, open_session
+from nbst_live.mask.providers import PROVIDERS, available, has_gpu_provider, open_own, open_session
 
 MODEL = Path("person.onnx")
 CPU, CUDA, TENSORRT = PROVIDERS["cpu"], PROVIDERS["cuda"], PROVIDERS["tensorrt"]
@@ -44,6 +46,13 @@ def test_auto_goes_on_to_the_next_and_says_what_was_refused():
     assert [line.split()[0] for line in opened.refused] == ["tensorrt", "cuda"]
     assert "libnvinfer.so.10" in opened.refused[0]
     assert "\n" not in opened.refused[0]
+
+
+def test_whatever_needs_the_runtime_says_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    for needs in (has_gpu_provider, lambda: open_own(models.find("edge-alpha"), 1, lambda _: None)):
+        with pytest.raises(ProviderError, match=r"cannot be loaded .*: pip install 'nbst-live\[cpu\]'"):
+            needs()
 
 
 def test_a_provider_that_opens_and_fails_on_its_first_picture_is_refused_too():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nbst_live.capture.devices import in_the_way, list_cameras
 from nbst_live.errors import InputError, NbstError
-from nbst_live.logs import log_path
+from nbst_live.logs import first_line, log_path
 from nbst_live.models import ModelRecord, StyleRecord, load_manifest, verify
 from nbst_live.paths import exists
 from nbst_live.settings import Settings, config_path
@@ -50,12 +50,20 @@ def run(options: argparse.Namespace) -> int:
     if unknown := set(options.parts) - set(PARTS):
         raise InputError(f"got part {', '.join(sorted(unknown))}, expected some of {', '.join(PARTS)}")
     for part in options.parts or PARTS:
-        for finding in PARTS[part]():
+        for finding in _findings(part):
             mark = "!!" if finding.remedy else "ok"
             print(f"{mark}  {finding.about:15} {finding.found}", flush=True)
             if finding.remedy:
                 print(f"    {'':15} -> {finding.remedy}")
     return 0
+
+
+def _findings(part: str) -> Iterator[Finding]:
+    """What was found out about a part; that it failed where it did, so that the others are seen none the less."""
+    try:
+        yield from PARTS[part]()
+    except Exception as error:  # noqa: BLE001 - what is wrong here may be anything
+        yield Finding(part, f"{type(error).__name__}: {first_line(error)}", "install nbst-live again")
 
 
 def _program() -> Iterator[Finding]:

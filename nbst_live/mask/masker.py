@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, ModelError
 from nbst_live.logs import first_line
-from nbst_live.mask.providers import open_session
+from nbst_live.mask.providers import load_runtime, open_session
 from nbst_live.mask.shrink import shrink
 from nbst_live.models import ModelRecord, verify
 from nbst_live.stages import Alpha, Picture
@@ -39,20 +39,18 @@ class OnnxMasker(Closable):
     def __init__(
         self, record: ModelRecord, frame_size: tuple[int, int], *, provider: str = "auto", threads: int = 2
     ) -> None:
-        # Imported here, as it takes a fifth of a second that `--help` should not wait for.
-        import onnxruntime
-
-        onnxruntime.set_default_logger_severity(3)
+        runtime = load_runtime()
+        runtime.set_default_logger_severity(3)
         width, height = frame_size
         wanted = record.size_for(height, width)
-        options = onnxruntime.SessionOptions()
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         # Spinning threads would burn the cores that the solver and the call itself need between two frames.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if wanted is not None:
             options.add_free_dimension_override_by_name("height", wanted.height)
             options.add_free_dimension_override_by_name("width", wanted.width)
-        opened = open_session(verify(record), options, provider, onnxruntime, _warm_up)
+        opened = open_session(verify(record), options, provider, runtime, _warm_up)
         self.name = record.name
         self.provider = opened.provider
         self.refused = opened.refused

@@ -39,6 +39,20 @@ class Opened:
     refused: tuple[str, ...] = ()
 
 
+def load_runtime() -> ModuleType:
+    """The module onnxruntime; only now, as that takes a fifth of a second that `--help` should not wait for. Raises
+    ProviderError where there is none.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ProviderError(
+            f"the mask needs onnxruntime, which cannot be loaded ({first_line(error)}): pip install 'nbst-live[cpu]', "
+            "or 'nbst-live[gpu]' for an NVIDIA card"
+        ) from error
+    return onnxruntime
+
+
 def available(runtime: ModuleType) -> list[str]:
     """Short names of the providers that this onnxruntime was built with, the best first."""
     there = runtime.get_available_providers()
@@ -46,10 +60,10 @@ def available(runtime: ModuleType) -> list[str]:
 
 
 def has_gpu_provider() -> bool:
-    """Whether this onnxruntime was built with any provider but the CPU's; it may still fail to start."""
-    import onnxruntime
-
-    return available(onnxruntime) != ["cpu"]
+    """Whether this onnxruntime was built with any provider but the CPU's; it may still fail to start. Raises
+    ProviderError.
+    """
+    return available(load_runtime()) != ["cpu"]
 
 
 def open_session(model: Path, options: Any, asked: str, runtime: ModuleType, warm_up: Callable[[Any], None]) -> Opened:
@@ -77,16 +91,15 @@ def open_session(model: Path, options: Any, asked: str, runtime: ModuleType, war
 
 def open_own(record: ModelRecord, threads: int, warm_up: Callable[[Any], None]) -> Any:
     """A session of one of the program's own small networks, on so many threads of the CPU: their pictures take longer
-    to a GPU than they do. Raises ModelError.
+    to a GPU than they do. Raises ModelError and ProviderError.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    runtime = load_runtime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     path = verify(record)
     try:
-        return _start(path, options, "cpu", onnxruntime, warm_up)
+        return _start(path, options, "cpu", runtime, warm_up)
     except ProviderError as error:
         raise ModelError(f"{record.name} cannot be used: {error}; install nbst-live again") from error
 
