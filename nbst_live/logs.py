@@ -2,13 +2,17 @@
 
 import logging
 import logging.handlers
+import os
 import sys
 from pathlib import Path
 from typing import TextIO
+from unicodedata import combining, east_asian_width
 
 FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 MAX_BYTES = 1 << 20
 CLEAR_LINE = "\r\x1b[K"
+USUAL_COLUMNS = 80
+"""Of a terminal that does not say how wide it is."""
 
 
 def log_path(name: str = "nbst-live") -> Path:
@@ -45,7 +49,9 @@ def start_log(*, verbose: bool = False, to_terminal: bool = True, name: str = "n
 
 
 class StatusLine:
-    """One line at the bottom of a terminal, written over again and again; nothing where stderr is no terminal."""
+    """One line at the bottom of a terminal, written over again and again, and cut where the terminal ends: a second row
+    would stay. Nothing where stderr is no terminal.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -54,7 +60,7 @@ class StatusLine:
     def show(self, text: str) -> None:
         """Puts the text in place of the one before."""
         if self._shown:
-            self._stream.write(f"{CLEAR_LINE}{text}")
+            self._stream.write(f"{CLEAR_LINE}{_cut(text, self._columns() - 1)}")
             self._stream.flush()
 
     def say(self, text: str) -> None:
@@ -66,6 +72,14 @@ class StatusLine:
         """Leaves an empty line."""
         self.show("")
 
+    def _columns(self) -> int:
+        """As of now, for the window may have been resized."""
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            columns = 0
+        return columns or USUAL_COLUMNS
+
 
 class _TerminalHandler(logging.StreamHandler[TextIO]):
     """`nbst-live: warning: ...`, on a line of its own even while a status line is shown."""
@@ -73,6 +87,15 @@ class _TerminalHandler(logging.StreamHandler[TextIO]):
     def format(self, record: logging.LogRecord) -> str:
         clear = CLEAR_LINE if self.stream.isatty() else ""
         return f"{clear}nbst-live: {record.levelname.lower()}: {record.getMessage()}"
+
+
+def _cut(text: str, columns: int) -> str:
+    """As much of the text as so many columns hold."""
+    for place, character in enumerate(text):
+        columns -= 0 if combining(character) else 1 + (east_asian_width(character) in ("W", "F"))
+        if columns < 0:
+            return text[:place]
+    return text
 
 
 def first_line(error: BaseException) -> str:

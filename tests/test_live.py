@@ -1,13 +1,18 @@
 """What the user sees and steers while it runs."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
 from nbst_live.backdrop.room import SolverState
-from nbst_live.commands.live import Steering, solver_line
+from nbst_live.commands.live import STATUS_SECONDS, Steering, solver_line
 from nbst_live.controls import Command
+from nbst_live.logs import CLEAR_LINE
+from nbst_live.pipeline import Counts
 from nbst_live.settings import Settings
+from nbst_live.sinks.recorder import Recorder
+from nbst_live.timing import StageTimer
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,21 @@ from nbst_live.settings import Settings
 )
 def test_the_status_says_what_the_solver_does(state, line):
     assert solver_line(state) == line
+
+
+def test_what_the_user_does_is_seen_before_troubles_too_long_for_the_terminal(capsys, monkeypatch):
+    state = SolverState(trouble="out of memory, trying again at 427 px")
+    live = SimpleNamespace(
+        source=SimpleNamespace(dropped=0),
+        masker=SimpleNamespace(provider="cpu"),
+        pipeline=SimpleNamespace(counts=Counts(), timer=StageTimer(), panic=True),
+        outputs=SimpleNamespace(sinks=[Mock(spec=Recorder, dropped=3)]),
+        backdrop=SimpleNamespace(state=state),
+    )
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    Steering(live, Settings(), Keys())._show_status(STATUS_SECONDS)
+    line = capsys.readouterr().err.removeprefix(CLEAR_LINE)
+    assert line == "0.0 fps  -  0 dropped  mask cpu  PANIC  REC (3 left out)  solver: out of memory"[:79]
 
 
 class Keys:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -125,17 +126,19 @@ class Steering:
             latency,
             f"{live.source.dropped} dropped",
             f"mask {live.masker.provider}",
-            self._solver(),
+            *self._flags(),
+            # Last, as it may be too long for the terminal; its troubles are warnings too, on lines of their own.
+            solver_line(live.backdrop.state),
         ]
-        self.status.show("  ".join(part for part in parts if part))
+        self.status.show("  ".join(parts))
         self._shown = (now, counts.frames_out)
 
-    def _solver(self) -> str:
-        flags = " PANIC" if self._live.pipeline.panic else ""
+    def _flags(self) -> Iterator[str]:
+        if self._live.pipeline.panic:
+            yield "PANIC"
         for sink in self._live.outputs.sinks:
             if isinstance(sink, Recorder):
-                flags += " REC" + (f" ({sink.dropped} left out)" if sink.dropped else "")
-        return solver_line(self._live.backdrop.state) + flags
+                yield "REC" + (f" ({sink.dropped} left out)" if sink.dropped else "")
 
 
 def solver_line(state: SolverState) -> str:
