@@ -1,6 +1,7 @@
 """The keys that steer a running filter, from the terminal or the preview window."""
 
 import os
+import re
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -101,6 +102,13 @@ else:
     import termios
     import tty
 
+    ALL_TYPED = 4096
+    """Bytes: as many as a terminal keeps, so that no function key is read by halves."""
+    FUNCTION_KEY = re.compile(r"\x1b(?:\[\[?[0-?]*[ -/]*|O[0-?]*)[@-~]")
+    """An arrow or function key as a terminal sends it: Escape and more, of which no letter is a key. Linux's console
+    has two brackets before its own.
+    """
+
     class _Terminal:
         """A terminal in cbreak mode: keys come at once, Ctrl+C still interrupts."""
 
@@ -110,14 +118,18 @@ else:
             tty.setcbreak(self._descriptor, termios.TCSANOW)
 
         def typed(self) -> str:
-            if not _in_foreground(self._descriptor) or not select.select([self._descriptor], [], [], 0)[0]:
+            if not _in_foreground(self._descriptor):
                 return ""
             try:
-                keys = os.read(self._descriptor, 64)
-            except OSError:  # the terminal was closed
+                # A shell that had the program stopped gives it the terminal back in the shell's own mode.
+                if termios.tcgetattr(self._descriptor)[3] & termios.ICANON:
+                    tty.setcbreak(self._descriptor, termios.TCSANOW)
+                if not select.select([self._descriptor], [], [], 0)[0]:
+                    return ""
+                keys = os.read(self._descriptor, ALL_TYPED)
+            except (OSError, termios.error):  # the terminal was closed
                 return ""
-            # An arrow or function key arrives as Escape and letters, which must not be taken for keys.
-            return "" if keys.startswith(b"\x1b") else keys.decode(errors="ignore")
+            return FUNCTION_KEY.sub("", keys.decode(errors="ignore"))
 
         def restore(self) -> None:
             # In the background the terminal is another program's now, or it is gone.

@@ -2,9 +2,9 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -119,11 +119,21 @@ class TestTerminal:
         terminal.type("xB \r\n")
         assert [terminal.said(), terminal.said()] == ["REFRESH", "PANIC"]
 
-    def test_arrow_and_function_keys_are_no_commands(self, terminal: Terminal) -> None:
-        terminal.type("\x1b[B")
-        time.sleep(0.1)
-        terminal.type("m")
-        assert terminal.said() == "SHOW_MASK"
+    @pytest.mark.parametrize("key", ["\x1b[B", "\x1bOQ", "\x1b[1;5B", "\x1b[24~", "\x1b[[B", "\x1b"])
+    def test_arrow_and_function_keys_are_no_commands_and_hide_none(self, terminal: Terminal, key: str) -> None:
+        terminal.type(f"b{key}m{key}{key} ")
+        assert [terminal.said() for _ in range(3)] == ["REFRESH", "SHOW_MASK", "PANIC"]
+
+    def test_keys_work_again_after_the_shell_had_the_terminal(self, terminal: Terminal) -> None:
+        import termios
+
+        terminal.type("n")
+        assert terminal.said() == "NEXT_STYLE"
+        terminal.child.send_signal(signal.SIGSTOP)
+        termios.tcsetattr(terminal.line, termios.TCSANOW, terminal.before)  # as a shell does before `fg`
+        terminal.child.send_signal(signal.SIGCONT)
+        terminal.type(" ")
+        assert terminal.said() == "PANIC"
 
     @pytest.mark.parametrize(("key", "status"), [("q", 0), ("h", 1), ("\x03", -2)])
     def test_the_terminal_is_given_back(self, terminal: Terminal, key: str, status: int) -> None:
