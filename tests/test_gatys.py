@@ -3,6 +3,7 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -17,7 +18,7 @@ from nbst_live.gatys.palette import repaint
 from nbst_live.gatys.pictures import to_area_of, to_picture, to_tensor
 from nbst_live.gatys.settings import CONTENT_LAYER, STYLE_LAYERS, SolverSettings, preset
 from nbst_live.gatys.solver import GatysSolver, Iterate, scales
-from nbst_live.gatys.strokes import along_strokes
+from nbst_live.gatys.strokes import along_strokes, stroke_share
 from nbst_live.stages import Picture
 
 ENCODER = Path(__file__).parent.parent / "models" / "style-encoder.npz"
@@ -326,6 +327,30 @@ def test_any_size_of_plate_and_painting_can_be_painted(encoder: CompactEncoder) 
     plate, painting = (random.integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((37, 61), (51, 19)))
     found: npt.NDArray[np.uint8] = last(GatysSolver(encoder, settings(steps=2)).solve(plate, painting)).picture
     assert found.shape == (58, 96, 3)
+
+
+def test_a_large_painting_is_shrunk_once_and_paints_about_the_same(
+    encoder: CompactEncoder, plate: Picture, style: Picture, rng: np.random.Generator
+) -> None:
+    painting = cv2.resize(style, (1800, 1200), interpolation=cv2.INTER_CUBIC)
+    painting = np.clip(painting + rng.normal(0, 3, painting.shape), 0, 255).astype(np.uint8)
+    solver = GatysSolver(encoder, settings(steps=5))
+    ready = solver.prepared(painting, WIDTH, HEIGHT)
+    assert ready.shape == (784, 1176, 3)
+    assert solver.prepared(style, WIDTH, HEIGHT) is style
+    assert ready.mean((0, 1)) == pytest.approx(painting.mean((0, 1)), abs=0.5)
+    assert ready.std((0, 1)) == pytest.approx(painting.std((0, 1)), rel=0.03)
+    assert stroke_share(ready) == pytest.approx(stroke_share(painting), abs=0.02)
+    goals = [repaint(plate, [(of, 1.0)]).astype(int) for of in (painting, ready)]
+    assert np.abs(goals[0] - goals[1]).mean() < 2
+    totals = [last(solver.solve(plate, of)).total for of in (painting, ready)]
+    assert totals[1] == pytest.approx(totals[0], rel=0.05)
+
+
+def test_a_painting_keeps_the_pixels_that_larger_strokes_or_a_larger_picture_read(encoder: CompactEncoder) -> None:
+    painting = np.zeros((1200, 1800, 3), np.uint8)
+    for larger in ({"size": 640, "style_scale": 2}, {"size": 1280}):
+        assert GatysSolver(encoder, settings(**larger)).prepared(painting, 640, 360) is painting
 
 
 def test_a_blend_of_one_painting_twice_is_that_painting(

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import psutil
@@ -25,10 +26,10 @@ from nbst_live.backdrop.solver_process import Painter
 from nbst_live.backdrop.still import paint
 from nbst_live.backdrop.worker import SolverWorker
 from nbst_live.capture.drawn_room import draw_room
-from nbst_live.errors import SolverError
+from nbst_live.errors import PictureError, SolverError
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.logs import log_path
-from nbst_live.pictures import Style, blend, open_style
+from nbst_live.pictures import Style, blend, open_style, write_picture
 from nbst_live.stages import Frame
 
 SIZE = (128, 72)
@@ -139,6 +140,29 @@ def test_a_device_that_is_not_there_is_named_with_those_that_are_and_not_tried_a
 def painter(connection) -> Painter:
     """What runs in the solver's process, in this one."""
     return Painter(connection, bytearray(128 * 72 * 5), bytearray(128 * 72 * 3), SimpleNamespace(value=1.0), SIZE)
+
+
+def test_a_painting_is_read_again_only_where_its_file_or_the_settings_have_changed(tmp_path, monkeypatch):
+    read = Mock(wraps=solver_process.read_picture)
+    monkeypatch.setattr(solver_process, "read_picture", read)
+    files = [tmp_path / name for name in ("a.png", "b.png")]
+    for file in files:
+        write_picture(file, ROOM)
+    solver = painter(None)
+
+    def reads(paths, settings=SETTINGS) -> int:
+        read.reset_mock()
+        solver._iterates(Job(1, tuple((path, 1.0) for path in paths), settings))
+        return read.call_count
+
+    assert [reads(files), reads(files), reads(files[:1])] == [2, 0, 0]
+    write_picture(files[0], ROOM[::-1])
+    os.utime(files[0], ns=(0, 0))
+    assert [reads(files[:1]), reads(files[:1])] == [1, 0]
+    assert reads(files[:1], replace(SETTINGS, size=96)) == 1
+    files[0].unlink()
+    with pytest.raises(PictureError, match="does not exist"):
+        reads(files[:1])
 
 
 @pytest.mark.logs_errors

@@ -82,6 +82,7 @@ class Painter:
         self._stopped = False
         self._unloadable = ""
         self._last: tuple[tuple[tuple[Path, float], ...], Picture] | None = None
+        self._paintings: dict[tuple[Path, int | None], Picture] = {}
         self._solver: GatysSolver | None = None
         self._solver_settings: SolverSettings | None = None
 
@@ -155,9 +156,19 @@ class Painter:
         start = self._last[1] if job.warm and self._last is not None and self._last[0] == job.styles else None
         if start is None and job.start is not None:
             start = _start(job.start)
-        styles = [(read_picture(path), weight) for path, weight in job.styles]
+        solver = self._solver_for(job)
+        styles = self._paintings_for(job, solver)
         guide = None if self._guide.all() else (self._guide > 0).astype(np.float32)
-        return self._solver_for(job).solve(plate, styles, start=start, guide=guide)
+        return solver.solve(plate, styles, start=start, guide=guide)
+
+    def _paintings_for(self, job: Job, solver: "GatysSolver") -> list[tuple[Picture, float]]:
+        """The job's paintings and their weights; files that are as they were at the last job are not read again."""
+        height, width = self._plate.shape[:2]
+        before, keys = self._paintings, [(path, _modified(path)) for path, _ in job.styles]
+        self._paintings = {
+            key: before[key] if key in before else solver.prepared(read_picture(key[0]), width, height) for key in keys
+        }
+        return [(self._paintings[key], weight) for key, (_, weight) in zip(keys, job.styles, strict=True)]
 
     def _solver_for(self, job: Job) -> "GatysSolver":
         if self._unloadable:
@@ -168,6 +179,7 @@ class Painter:
             features, settings = load_features(job.settings)
             self._solver_settings = job.settings
             self._solver = GatysSolver(features, settings)
+            self._paintings = {}  # they were made ready for the settings before
         return self._solver
 
     def _report(self, job: Job, iterate: "Iterate", seconds: float) -> None:
@@ -205,6 +217,14 @@ def load_features(settings: SolverSettings) -> "tuple[Features, SolverSettings]"
 
         return load_vgg19(settings.device), settings
     return load_encoder(verify(find(ENCODER)), settings.device), with_nearest_layers(settings, LAYERS)
+
+
+def _modified(path: Path) -> int | None:
+    """When the file was last written, in nanoseconds; None for one that is gone, which reading it will say."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _start(path: Path) -> Picture | None:

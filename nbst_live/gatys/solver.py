@@ -29,7 +29,7 @@ from nbst_live.gatys.objective import Objective
 from nbst_live.gatys.palette import repaint
 from nbst_live.gatys.pictures import resize, resize_tensor, to_area_of, to_picture, to_tensor
 from nbst_live.gatys.settings import SolverSettings
-from nbst_live.gatys.strokes import along_strokes, stroke_share
+from nbst_live.gatys.strokes import JUDGED, along_strokes, stroke_share
 from nbst_live.stages import Picture
 
 COARSEST = 128
@@ -42,6 +42,10 @@ follows a change of the light by halves."""
 STEP_SHARE = 0.8
 AVERAGE_DECAY = 0.9
 NOISE = 0.005
+SPARE = 4
+"""By how many times the pixels of a painting may be more than are read of it: what was averaged twice still looks as if
+it were once, and the brush's own spread of colours is not averaged out of the palette.
+"""
 
 
 class Scale(NamedTuple):
@@ -180,6 +184,15 @@ class GatysSolver:
                 yield Iterate(done, count, (scale.width, scale.height), *values, now - begun, current, drawn)
                 if over:
                     break
+
+    def prepared(self, painting: Picture, width: int, height: int) -> Picture:
+        """The painting for plates of this size, with no more pixels than make a difference: to look for the palette of
+        a photo of fifty million takes gigabytes, and seconds at every job.
+        """
+        [finest] = scales(width, height, self._settings.size, 1, single=True)
+        read = finest.width * finest.height * self._settings.style_scale**2
+        most = round(SPARE * max(read, JUDGED[0] * JUDGED[1]))
+        return painting if painting.shape[0] * painting.shape[1] <= most else to_area_of(painting, most, 1)
 
     def _allowance(self, rest: list[Scale], begun: float) -> float:
         """Seconds for the first of these scales: its share, by pixels and steps, of those that are left."""
