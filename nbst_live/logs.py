@@ -1,5 +1,6 @@
 """Where messages go: everything into a log file, warnings to the terminal in one line each."""
 
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -25,7 +26,7 @@ def log_path(name: str = "nbst-live") -> Path:
 def start_log(*, verbose: bool = False, to_terminal: bool = True, name: str = "nbst-live") -> None:
     """Sends this package's messages to the log file and, from warnings up (`verbose`: all), to stderr.
 
-    A log file that cannot be written is left out: the program works without it.
+    A log file that cannot be written, now or later, is left out: the program works without it.
     """
     logger = logging.getLogger("nbst_live")
     for handler in list(logger.handlers):
@@ -40,7 +41,7 @@ def start_log(*, verbose: bool = False, to_terminal: bool = True, name: str = "n
     path = log_path(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8")
+        file = _FileHandler(path, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         logger.info("no log file: %s", error)
         return
@@ -87,6 +88,18 @@ class _TerminalHandler(logging.StreamHandler[TextIO]):
     def format(self, record: logging.LogRecord) -> str:
         clear = CLEAR_LINE if self.stream.isatty() else ""
         return f"{clear}nbst-live: {record.levelname.lower()}: {record.getMessage()}"
+
+
+class _FileHandler(logging.handlers.RotatingFileHandler):
+    """Leaves the logger once its file cannot be written any more, as on a full disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+            return
+        logging.getLogger("nbst_live").removeHandler(self)
+        with contextlib.suppress(OSError):  # it may try to write what is left
+            self.close()
 
 
 def _cut(text: str, columns: int) -> str:

@@ -1,9 +1,40 @@
 import io
+import logging
 import os
+from pathlib import Path
 
 import pytest
 
-from nbst_live.logs import CLEAR_LINE, StatusLine, first_line
+from nbst_live import logs
+from nbst_live.logs import CLEAR_LINE, StatusLine, first_line, log_path, start_log
+
+
+@pytest.fixture
+def logger():
+    """The package's, left as it was."""
+    logger = logging.getLogger("nbst_live")
+    before = logger.handlers[:], logger.propagate, logger.level
+    yield logger
+    for handler in set(logger.handlers) - set(before[0]):
+        handler.close()
+    logger.handlers[:], logger.propagate, logger.level = before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_log_file_that_cannot_be_written_any_more_is_left_without_a_word(logger, monkeypatch, capsys):
+    monkeypatch.setattr(logs, "log_path", lambda name: Path("/dev/full"))
+    start_log(to_terminal=False)
+    assert logger.handlers
+    logger.info("one")
+    logger.info("two")
+    assert (logger.handlers, capsys.readouterr().err) == ([], "")
+
+
+def test_names_that_are_no_utf_8_are_logged_too(logger, capsys):
+    start_log(to_terminal=False)
+    logger.info("cannot read %s", b"caf\xe9.jpg".decode(errors="surrogateescape"))
+    assert capsys.readouterr().err == ""
+    assert "cannot read caf\\udce9.jpg" in log_path().read_text()
 
 
 class Terminal(io.StringIO):
