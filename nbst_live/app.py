@@ -88,10 +88,12 @@ def open_live(
     cache: BackdropCache | None = None,
 ) -> Iterator[Live]:
     """Opens a live run: source, mask, backdrop with its solver, sinks. Raises NbstError when one of them cannot be had.
+    The process is the run's own: its memory and OpenCV's threads are set for it.
 
     `source` and `cache`, when given, stand in for the source that the settings name and for the user's cache.
     """
     keep_freed_memory(LARGEST_ARRAY)
+    cv2.setNumThreads(live_threads(settings))
     styles = open_styles(settings)
     photo = None if settings.background is None else read_picture(settings.background)
     with ExitStack() as opened:
@@ -141,7 +143,6 @@ def open_masker(settings: Settings, size: tuple[int, int], *, live: bool) -> Onn
 
     Unless a model is named it is the fine one, but the fast one where a CPU must keep up with a camera.
     """
-    cv2.setNumThreads(live_threads(settings))
     if settings.mask_model != "auto":
         path = typed(settings.mask_model)
         custom = path.suffix.lower() == ".onnx" or is_file(path)
@@ -175,7 +176,10 @@ def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
 
 
 def open_still_masker(settings: Settings, size: tuple[int, int]) -> Masker:
-    """The mask for stills and for clips that are rendered, refined as `--refine` says. Raises as `open_masker`."""
+    """The mask for stills and for clips that are rendered, refined as `--refine` says. Sets OpenCV's threads, as
+    `open_live` does. Raises as `open_masker`.
+    """
+    cv2.setNumThreads(live_threads(settings))
     masker = open_masker(settings, size, live=False)
     return CrfMasker(masker) if settings.refine == "crf" else masker
 

@@ -62,8 +62,9 @@ class BackgroundFilter(Closable):
     (ModelError, ProviderError) and the solver (SolverError). Every call computes the mask and blends, some
     milliseconds, and does not wait for the solver: the room is painted in a process of its own and comes in when it is
     ready. Until then the style's own picture stands behind the person. The result is the caller's to keep. Calls must
-    not overlap, but may come from any one thread. `close` ends the solver's process; a filter that is not closed takes
-    it along when the program ends.
+    not overlap, but may come from any one thread. `threads` are the networks'; OpenCV, which the program may use for
+    other things too, keeps those that `cv2.setNumThreads` gave it. `close` ends the solver's process; a filter that is
+    not closed takes it along when the program ends.
     """
 
     @_keywords()
@@ -124,6 +125,7 @@ class BackgroundFilter(Closable):
                 self._style, size, self._how, worker, self._cache,
                 photo=self._photo, refresh=self._settings.refresh,
             )  # fmt: skip
+            opened.enter_context(self._backdrop)
             cutting = app.open_cutting(self._settings)
             self._pipeline = app.open_pipeline(self._settings, masker, cutting, self._backdrop, size)
             self._size = size

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nbst_live
-from nbst_live import BackgroundFilter
+from nbst_live import BackgroundFilter, app
 from nbst_live import filter as library
 from nbst_live.backdrop.privacy import raw_share
 from nbst_live.capture.synthetic import SyntheticClip
@@ -71,6 +71,30 @@ def test_a_frame_of_another_size_is_refused_and_so_is_any_after_closing():
     live.close()
     with pytest.raises(InputError, match="the filter is closed"):
         live(CLIP.frame(0))
+
+
+@pytest.fixture
+def opencv_threads():
+    """Another number than any that this program would choose."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(7)
+    yield 7
+    cv2.setNumThreads(before)
+
+
+def test_opencvs_threads_are_the_programs_own_but_in_a_run_of_the_command_line(opencv_threads):
+    with BackgroundFilter(style="swirl", steps=2, threads=2) as live:
+        live(CLIP.frame(0))
+        assert cv2.getNumThreads() == opencv_threads
+    with app.open_still_masker(Settings(style=("swirl",), threads=2), SIZE):
+        assert cv2.getNumThreads() == 2
+
+
+def test_a_closed_filter_paints_no_more():
+    with BackgroundFilter(style="swirl", cache=False) as live:
+        live(CLIP.frame(0))
+        assert live.solver.busy
+    assert not live.solver.busy
 
 
 def test_a_style_that_is_gone_by_the_first_frame_costs_no_process(tmp_path):

@@ -161,6 +161,7 @@ class RoomBackdrop(Closable):
     def close(self) -> None:
         """Ends the solver's process."""
         self._worker.close()
+        self.state.busy = False
 
     def _want_anew(self, delay: float, *, patient: bool = False) -> None:
         """Wants the room painted, and not from the last painting, in so many seconds. A `patient` wish lets a painting
