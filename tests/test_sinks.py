@@ -77,10 +77,11 @@ def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Backend]:
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
-    """In place of OpenCV's windows: `keys` to be pressed, `shown` pictures, `visible`."""
-    state = types.SimpleNamespace(keys=[], shown=[], visible=1.0)
+    """In place of OpenCV's windows: `keys` to be pressed, `shown` pictures, `sizes` asked for, `visible`."""
+    state = types.SimpleNamespace(keys=[], shown=[], sizes=[], visible=1.0)
     monkeypatch.setattr(preview, "_check_display", lambda: None)
     monkeypatch.setattr("cv2.namedWindow", lambda *_: None)
+    monkeypatch.setattr("cv2.resizeWindow", lambda _, *size: state.sizes.append(size))
     monkeypatch.setattr("cv2.imshow", lambda _, picture: state.shown.append(picture.copy()))
     monkeypatch.setattr("cv2.waitKeyEx", lambda _: state.keys.pop(0) if state.keys else -1)
     monkeypatch.setattr("cv2.waitKey", lambda _: code & 0xFF if (code := cv2.waitKeyEx(1)) >= 0 else -1)
@@ -364,6 +365,19 @@ class TestPreview:
         with PreviewSink("test") as sink:
             sink.send(grey(1), 0)
             assert command_of(sink.key() or "") is None
+
+    @pytest.mark.parametrize(
+        ("size", "first"),
+        [((640, 360), (640, 360)), ((1920, 1080), (1280, 720)), ((1080, 1920), (405, 720)), ((1600, 1200), (960, 720))],
+    )
+    def test_it_opens_no_larger_than_a_laptops_screen_and_then_is_the_users(
+        self, screen: types.SimpleNamespace, size: tuple[int, int], first: tuple[int, int]
+    ) -> None:
+        with PreviewSink("test") as sink:
+            for _ in range(2):
+                sink.send(grey(1, *size), 0)
+        assert screen.sizes == [first]
+        assert all(shown is None or shown.shape == (size[1], size[0], 3) for shown in screen.shown)
 
     def test_a_closed_window_means_quit_and_stays_closed(self, screen: types.SimpleNamespace) -> None:
         with PreviewSink("test") as sink:

@@ -11,6 +11,10 @@ from nbst_live.errors import SinkError
 from nbst_live.stages import Picture
 
 _ANSWER_WAIT = 1.0
+FIRST_SIZE = 1280, 720
+"""Width and height within which a window opens, for it must fit the screen, whose size OpenCV does not tell; most
+laptops' are a little larger. The user may resize it.
+"""
 _QUIT = "q"
 KEY_BITS = 0xFFFF
 """Of a key's code; above them GTK says which modifiers are down, NumLock among them. What is not ASCII there is a key
@@ -28,7 +32,7 @@ class PreviewSink(Closable):
         self.name = "preview"
         self._title = title
         self._key: str | None = None
-        self._open = False
+        self._open = self._sized = False
         _check_display()
         if sys.platform == "linux":
             # Sessions name other platforms, such as wayland, for their own Qt; the wheel's, which brings xcb alone,
@@ -37,7 +41,8 @@ class PreviewSink(Closable):
         # Qt complains on stderr of fonts that the wheel does not bring and a window without text does not need.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         try:
-            cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
+            # Not Qt's other kind, whose toolbar would take of the picture's height.
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise SinkError(
                 f"no window can be shown: {error.err or error}; this OpenCV may be built without windows: install"
@@ -50,6 +55,9 @@ class PreviewSink(Closable):
         if not self._open:
             return
         try:
+            if not self._sized:
+                cv2.resizeWindow(self._title, *_first_size(picture.shape[1], picture.shape[0]))
+                self._sized = True
             cv2.imshow(self._title, picture)
             code = cv2.waitKeyEx(1)
         except cv2.error as error:
@@ -76,6 +84,12 @@ class PreviewSink(Closable):
             self._open = False
             cv2.destroyWindow(self._title)
             cv2.waitKey(1)  # the window goes only when events are handled
+
+
+def _first_size(width: int, height: int) -> tuple[int, int]:
+    """The picture's own size, or as much smaller as FIRST_SIZE asks."""
+    scale = min(1.0, FIRST_SIZE[0] / width, FIRST_SIZE[1] / height)
+    return round(width * scale), round(height * scale)
 
 
 def _check_display() -> None:
