@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,12 @@ def _names(style: object) -> list[object]:
     return names
 
 
+def _named(style: object, mix: object) -> dict[str, object]:
+    """The two settings of styles, several mixed evenly unless a `mix` is given. Raises InputError."""
+    names = _names(style)
+    return {"style": names, "style_mix": [1] * len(names) if mix is None and len(names) > 1 else mix}
+
+
 class BackgroundFilter(Closable):
     """Keeps the person of each frame and turns the room behind them into a painting.
 
@@ -61,10 +68,11 @@ class BackgroundFilter(Closable):
     A frame and the result are (H, W, 3) uint8, BGR. The first frame fixes the size; it is slow, as it opens the mask
     (ModelError, ProviderError) and the solver (SolverError). Every call computes the mask and blends, some
     milliseconds, and does not wait for the solver: the room is painted in a process of its own and comes in when it is
-    ready. Until then the style's own picture stands behind the person. The result is the caller's to keep. Calls must
-    not overlap, but may come from any one thread. `threads` are the networks'; OpenCV, which the program may use for
-    other things too, keeps those that `cv2.setNumThreads` gave it. `close` ends the solver's process; a filter that is
-    not closed takes it along when the program ends.
+    ready. Until then the style's own picture stands behind the person. The result is the caller's to keep. While
+    `hidden`, which may be set at any time, is true, the backdrop alone comes out. `use` changes the style, `refresh`
+    has the room painted anew. Calls must not overlap, but may come from any one thread. `threads` are the networks';
+    OpenCV, which the program may use for other things too, keeps those that `cv2.setNumThreads` gave it. `close` ends
+    the solver's process; a filter that is not closed takes it along when the program ends.
     """
 
     @_keywords()
@@ -75,18 +83,17 @@ class BackgroundFilter(Closable):
         cache: bool = True,
         **settings: object,
     ) -> None:
-        names = _names(style)
+        named = _named(style, settings.get("style_mix"))
         if foreign := settings.keys() - set(SETTINGS):
             raise SettingError(
                 f"{', '.join(sorted(foreign))}: not one of the library's settings; expected {', '.join(SETTINGS)}"
             )
-        if len(names) > 1 and settings.get("style_mix") is None:
-            settings["style_mix"] = [1] * len(names)
-        self._settings = Settings(**parse_values({"style": names, **settings}, str))
+        self._settings = Settings(**parse_values(settings | named, str))
         self._style = app.open_styles(self._settings)[0]
         self._how = app.solver_settings(self._settings, beside_live=True)
         self._photo = None if self._settings.background is None else read_picture(self._settings.background)
         self._cache = BackdropCache(cache_folder()) if cache else None
+        self.hidden = False
         self._opened = ExitStack()
         self._pipeline: Pipeline | None = None
         self._backdrop: RoomBackdrop | None = None
@@ -99,12 +106,31 @@ class BackgroundFilter(Closable):
         """The finished picture of a frame. Raises InputError for a frame of another size, shape or type."""
         picture = self._checked(frame)
         pipeline = self._pipeline or self._open(picture)
+        pipeline.panic = self.hidden
         now = time.monotonic()
         taken = Frame(picture, self._count, now - self._began, now)
         result = pipeline.process(taken)
         pipeline.sent(taken, (time.monotonic() - now) * self._settings.fps)
         self._count += 1
         return result.copy()
+
+    @_keywords()
+    def use(
+        self, style: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, style_mix: object = None
+    ) -> None:
+        """Changes to another style, or several mixed, given as at first: its own picture stands behind the person until
+        the room is painted in it. Raises InputError, and then goes on in the style before.
+        """
+        settings = replace(self._settings, **parse_values(_named(style, style_mix), str))
+        opened = app.open_styles(settings)[0]
+        if self._backdrop is not None:
+            self._backdrop.use(opened)
+        self._settings, self._style = settings, opened
+
+    def refresh(self) -> None:
+        """Has the room painted anew at the next frame."""
+        if self._backdrop is not None:
+            self._backdrop.refresh()
 
     @property
     def solver(self) -> SolverState | None:

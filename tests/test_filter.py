@@ -11,6 +11,7 @@ import pytest
 import nbst_live
 from nbst_live import BackgroundFilter, app
 from nbst_live import filter as library
+from nbst_live.backdrop.fake_worker import FakeWorker
 from nbst_live.backdrop.privacy import raw_share
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import InputError, PictureError, ProviderError, SettingError, SolverError
@@ -71,6 +72,61 @@ def test_a_frame_of_another_size_is_refused_and_so_is_any_after_closing():
     live.close()
     with pytest.raises(InputError, match="the filter is closed"):
         live(CLIP.frame(0))
+
+
+def test_who_is_hidden_is_in_no_picture_and_then_is_back():
+    person = CLIP.alpha(0) == 1
+
+    def shown(out) -> float:
+        return (out == CLIP.frame(0)).all(axis=2)[person].mean()
+
+    with BackgroundFilter("swirl", steps=2, cache=False) as live:
+        live.hidden = True
+        assert shown(live(CLIP.frame(0))) < 0.01
+        live.hidden = False
+        assert shown(live(CLIP.frame(0))) > 0.7
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    """In place of the solver's process."""
+    worker = FakeWorker(160, 90)
+    monkeypatch.setattr(app, "open_worker", lambda *_, **__: worker)
+    return worker
+
+
+def test_the_room_is_painted_anew_when_asked(worker):
+    with BackgroundFilter("swirl", cache=False, refresh=0) as live:
+        live.refresh()
+        live(CLIP.frame(0))
+        worker.publish(cv2.resize(live._style.picture, worker.size), final=True)
+        for _ in range(3):
+            live(CLIP.frame(0))
+        assert len(worker.jobs) == 1
+        live.refresh()
+        live(CLIP.frame(0))
+        assert len(worker.jobs) == 2
+    live.refresh()
+
+
+def test_the_style_can_be_changed_before_the_first_frame_and_after(worker):
+    def painted_in() -> list[tuple[str, float]]:
+        live(CLIP.frame(0))
+        return [(path.stem, weight) for path, weight in worker.jobs[-1]["styles"]]
+
+    with BackgroundFilter(["ink", "cubist"], cache=False, refresh=0) as live:
+        live.use("swirl")
+        assert painted_in() == [("swirl", 1)]
+        live.use(["mosaic", Path("ink")])
+        assert painted_in() == [("mosaic", 0.5), ("ink", 0.5)]
+        live.use(["mosaic", "ink"], style_mix=[3, 1])
+        assert painted_in() == [("mosaic", 0.75), ("ink", 0.25)]
+        with pytest.raises(PictureError, match="is neither a file nor a built-in style"):
+            live.use("missing.jpg")
+        with pytest.raises(SettingError, match=r"^style_mix: got 2 weights for 1 styles"):
+            live.use("ink", style_mix=[1, 2])
+        live.refresh()
+        assert painted_in() == [("mosaic", 0.75), ("ink", 0.25)]
 
 
 @pytest.fixture
