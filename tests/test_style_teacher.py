@@ -1,9 +1,15 @@
 """The judge's own pooling; its networks are not part of the project."""
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
-from style_teacher import pooled
 from torch.nn import functional
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from style_teacher import pooled
 
 
 @pytest.mark.parametrize("size", [(6, 8), (7, 5), (2, 2), (3, 2)])
