@@ -20,7 +20,7 @@ from nbst_live.backdrop.plate import Plate, fill
 from nbst_live.composite import Compositor
 from nbst_live.gatys.features import Features, load_encoder
 from nbst_live.gatys.settings import SolverSettings
-from nbst_live.gatys.solver import GatysSolver, Iterate
+from nbst_live.gatys.solver import GatysSolver
 from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
@@ -69,9 +69,11 @@ class Easel:
         return self._solve(settings, self.photo, None)
 
     def _solve(self, settings: SolverSettings, plate: Picture, guide: Alpha | None) -> Painted:
-        found: list[Iterate] = list(GatysSolver(self._features, settings).solve(plate, self.style, guide=guide))
-        picture = cv2.resize(found[-1].picture, self.size, interpolation=cv2.INTER_CUBIC)
-        return Painted(np.asarray(picture, np.uint8), [(iterate.content, iterate.style) for iterate in found])
+        losses = list[tuple[float, float]]()
+        for iterate in GatysSolver(self._features, settings).solve(plate, self.style, guide=guide):
+            losses.append((iterate.content, iterate.style))
+        picture = cv2.resize(iterate.picture, self.size, interpolation=cv2.INTER_CUBIC)
+        return Painted(np.asarray(picture, np.uint8), losses)
 
     def over(self, backdrop: Picture, matte: Matte) -> Picture:
         return Compositor(*self.size).blend(self.photo, Cutout.plain(self.photo, matte), backdrop).copy()

@@ -273,6 +273,17 @@ def test_a_stronger_setting_comes_nearer_to_the_painting(
     assert strong.content > weak.content
 
 
+def test_a_refresh_begins_with_small_steps(
+    encoder: CompactEncoder, plate: Picture, style: Picture, painted: list[Iterate]
+) -> None:
+    start = painted[-1].picture
+    run = GatysSolver(encoder, settings(average=False, strokes=False, jitter=False)).solve(plate, style, start=start)
+    pictures = [start.astype(int), *(next(run).picture.astype(int) for _ in range(3))]
+    moved = [float(np.abs(after - before).mean()) for before, after in pairwise(pictures)]
+    assert moved[0] < 0.7 * moved[1]
+    assert moved[0] < 0.7 * moved[2]
+
+
 def test_a_warm_start_reaches_the_loss_in_fewer_steps(
     encoder: CompactEncoder, plate: Picture, style: Picture, painted: list[Iterate]
 ) -> None:

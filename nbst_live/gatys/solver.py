@@ -36,9 +36,9 @@ COARSEST = 128
 SCALE_RATIO = 2**0.5
 WARM_SHARE = 0.1
 """Steps of a refresh, as a share of a first solve's."""
-WARM_RATE = 0.5
-"""Learning rate of a refresh, likewise: at the full rate, the first steps would undo much of what is there; at less, it
-follows a change of the light by halves."""
+WARM_RATE, WARM_UP = 1.25, 4
+"""Learning rate of a refresh, likewise, and the steps in which it comes to it: Adam's first steps are as long however
+little is left to do, and would undo much of what is there."""
 STEP_SHARE = 0.8
 AVERAGE_DECAY = 0.9
 NOISE = 0.005
@@ -157,7 +157,7 @@ class GatysSolver:
         plan = self._plan(width, height, steps, warm=start is not None)
         planned, strokes = sum(scale.steps for scale in plan), self._stroke_share(paintings)
         generator = torch.Generator().manual_seed(settings.seed)
-        current, pace = (self._tensor(goal), 1.0) if start is None else (self._tensor(start), WARM_RATE)
+        current = self._tensor(goal if start is None else start)
         for place, scale in enumerate(plan):
             entered, allowed = time.monotonic(), self._allowance(plan[place:], begun)
             where = self._fit_guide(guide, scale)
@@ -169,6 +169,7 @@ class GatysSolver:
             for step in range(scale.steps):
                 before = descent.picture.detach().clone() if settings.keep_best else None
                 progress = max(step / scale.steps, min(1.0, (time.monotonic() - entered) / allowed))
+                pace = 1.0 if start is None else WARM_RATE * min(1.0, (step + 1) / WARM_UP)
                 losses = descent.step(objective, pace * self._rate(progress), where)
                 values = (losses.total.item(), losses.content.item(), losses.style.item())
                 done += 1
