@@ -135,16 +135,8 @@ class Bench:
         shared = {**same, "multiscale": False, "jitter": False, "strokes": False, "steps": OUR_STEPS}
         return SolverSettings(**{**shared, "size": self.size, "threads": self.threads, **changes})  # type: ignore[arg-type]
 
-    def trace(
-        self,
-        name: str,
-        features: Features,
-        settings: SolverSettings,
-        judge: Judge,
-        content: Picture,
-        start: Picture | None = None,
-    ) -> Trace:
-        return Trace(name, GatysSolver(features, settings).solve(content, self.style, start=start), judge)
+    def trace(self, name: str, features: Features, settings: SolverSettings, judge: Judge, content: Picture) -> Trace:
+        return Trace(name, GatysSolver(features, settings).solve(content, self.style), judge)
 
 
 def plain_adam(
@@ -218,13 +210,15 @@ def solves(bench: Bench, compact: Features, content: Picture, steps: int, rates:
 
 
 def refreshes(bench: Bench, compact: Features, content: Picture, steps: int) -> list[Trace]:
-    """A cold solve of the room in another light, and a refresh from what was painted before."""
-    before = bench.trace("before", compact, bench.ours(), bench.judge(content), content).run(steps, steps)
-    later = relit(content)
+    """A cold solve of the room in another light, and a refresh from what was painted before; by the solver that painted
+    it, as in the program, which knows the style's own Gram matrices already.
+    """
+    solver, later = GatysSolver(compact, bench.ours()), relit(content)
+    before = Trace("before", solver.solve(content, bench.style), bench.judge(content)).run(steps, steps)
     judge = bench.judge(later)
-    cold = bench.trace("cold solve", compact, bench.ours(), judge, later)
-    warm = bench.trace("warm refresh", compact, bench.ours(), judge, later, start=before.picture)
-    return [cold.run(steps, 5), warm.run(steps, 1)]
+    cold = Trace("cold solve", solver.solve(later, bench.style), judge).run(steps, 5)
+    warm = Trace("warm refresh", solver.solve(later, bench.style, start=before.picture), judge)
+    return [cold, warm.run(steps, 1)]
 
 
 def main() -> None:
