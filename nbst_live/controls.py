@@ -103,7 +103,7 @@ else:
     import tty
 
     ALL_TYPED = 4096
-    """Bytes: as many as a terminal keeps, so that no function key is read by halves."""
+    """Bytes: as many as a terminal keeps, so that what was typed at once is read at once."""
     FUNCTION_KEY = re.compile(r"\x1b(?:\[\[?[0-?]*[ -/]*|O[0-?]*)[@-~]")
     """An arrow or function key as a terminal sends it: Escape and more, of which no letter is a key. Linux's console
     has two brackets before its own.

@@ -93,7 +93,7 @@ class BackgroundFilter(Closable):
         self._how = app.solver_settings(self._settings, beside_live=True)
         self._photo = None if self._settings.background is None else read_picture(self._settings.background)
         self._cache = BackdropCache(cache_folder()) if cache else None
-        self.hidden = False
+        self._hidden = False
         self._opened = ExitStack()
         self._pipeline: Pipeline | None = None
         self._backdrop: RoomBackdrop | None = None
@@ -106,7 +106,6 @@ class BackgroundFilter(Closable):
         """The finished picture of a frame. Raises InputError for a frame of another size, shape or type."""
         picture = self._checked(frame)
         pipeline = self._pipeline or self._open(picture)
-        pipeline.panic = self.hidden
         now = time.monotonic()
         taken = Frame(picture, self._count, now - self._began, now)
         result = pipeline.process(taken)
@@ -133,6 +132,17 @@ class BackgroundFilter(Closable):
             self._backdrop.refresh()
 
     @property
+    def hidden(self) -> bool:
+        """Whether the backdrop alone is to come out; counts at once, also for a frame that is on its way."""
+        return self._hidden
+
+    @hidden.setter
+    def hidden(self, hidden: bool) -> None:
+        self._hidden = hidden
+        if self._pipeline is not None:
+            self._pipeline.panic = hidden
+
+    @property
     def solver(self) -> SolverState | None:
         """What the solver does and has done; None before the first frame."""
         return None if self._backdrop is None else self._backdrop.state
@@ -154,6 +164,7 @@ class BackgroundFilter(Closable):
             opened.enter_context(self._backdrop)
             cutting = app.open_cutting(self._settings)
             self._pipeline = app.open_pipeline(self._settings, masker, cutting, self._backdrop, size)
+            self._pipeline.panic = self._hidden
             self._size = size
             self._opened = opened.pop_all()
         return self._pipeline

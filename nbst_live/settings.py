@@ -74,7 +74,8 @@ class Settings:
         "all",
         people,
         "all|central|N",
-        "who stays live: everybody, the one in the middle, or the N largest; the others vanish into the room",
+        "who stays live: everybody, the one in the middle, or the N largest; the others vanish into the room, but for "
+        "those who touch one who stays",
         "picture",
     )
     light_wrap: float = _setting(

@@ -15,6 +15,7 @@ from nbst_live.backdrop.fake_worker import FakeWorker
 from nbst_live.backdrop.privacy import raw_share
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import InputError, PictureError, ProviderError, SettingError, SolverError
+from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import write_picture
 from nbst_live.pipeline import Pipeline
 from nbst_live.settings import Settings
@@ -85,6 +86,18 @@ def test_who_is_hidden_is_in_no_picture_and_then_is_back():
         assert shown(live(CLIP.frame(0))) < 0.01
         live.hidden = False
         assert shown(live(CLIP.frame(0))) > 0.7
+
+
+def test_who_is_hidden_while_a_frame_is_on_its_way_is_not_in_its_picture_either(monkeypatch):
+    person, settle = CLIP.alpha(0) == 1, MatteRefiner.settle
+    with BackgroundFilter("swirl", steps=2, cache=False) as live:
+
+        def settled(*given):
+            live.hidden = True
+            return settle(*given)
+
+        monkeypatch.setattr(MatteRefiner, "settle", settled)
+        assert (live(CLIP.frame(0)) == CLIP.frame(0)).all(axis=2)[person].mean() < 0.01
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nbst_live.errors import ModelError, SettingError, SolverError
-from nbst_live.gatys.features import CompactEncoder, load_encoder
+from nbst_live.gatys.features import CompactEncoder, fastest_precision, load_encoder
 from nbst_live.gatys.losses import ContentLoss, Norm, StyleLoss, TotalVariationLoss, gram
 from nbst_live.gatys.objective import Objective
 from nbst_live.gatys.palette import repaint
@@ -497,3 +497,19 @@ def test_a_run_that_is_out_of_time_does_one_step_a_scale_and_says_that_it_is_ove
     plan = scales(WIDTH, HEIGHT, 300, given.steps, single=False)
     assert [iterate.scale for iterate in found] == [(scale.width, scale.height) for scale in plan]
     assert [iterate.step == iterate.steps for iterate in found] == [False] * (len(plan) - 1) + [True]
+
+
+@pytest.mark.parametrize(
+    ("known", "precision"),
+    [
+        ({"architecture": "x86_64", "avx512_bf16": True}, torch.bfloat16),
+        ({"architecture": "x86_64", "avx512_f": True}, torch.float32),
+        ({"architecture": "aarch64"}, torch.bfloat16),
+    ],
+)
+def test_bfloat16_is_for_processors_that_know_it_not_for_those_that_emulate_it(
+    known: dict[str, object], precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    assert fastest_precision("cpu") == precision

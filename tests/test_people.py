@@ -118,38 +118,3 @@ def test_whoever_is_dropped_is_dropped_whole_and_nobody_is_added(seed, choice):
         live = [(kept[labels == label] > 0).mean() for label in range(1, regions)]
         count = 1 if choice == "central" else choice
         assert sum(share > 0 for share in live) == min(count, regions - 1)
-
-
-def passing(people: People, columns: range, here: np.ndarray, half: int = 14) -> list[float]:
-    """How much of somebody who passes behind another is live, at each of these columns, where they are to be seen."""
-    shares = []
-    for column in columns:
-        other = np.where(here > 0.02, 0, person(column, half))
-        kept = people.keep(scene(here, other))
-        assert shown(kept, here * (here > 0.9))
-        sure = other * (other > 0.9)
-        shares.append(float(np.minimum(kept, sure).sum() / max(1.0, sure.sum())))
-    return shares
-
-
-@pytest.mark.parametrize("choice", ["central", 1])
-def test_who_comes_up_from_behind_is_not_shown_where_they_touch_somebody(choice):
-    here = person(128, 30)
-    shares = passing(People(choice), range(14, 116, 4), here)
-    assert max(shares) < 0.15
-
-
-@pytest.mark.parametrize("choice", ["central", 1])
-def test_who_stops_beside_somebody_and_leaves_again_is_never_shown(choice):
-    here, there = person(128, 30), [*range(14, 90, 4), *[90] * 60, *range(90, 14, -4)]
-    assert max(passing(People(choice), there, here)) < 0.15
-
-
-def test_a_hand_or_half_a_body_that_was_cut_off_for_a_moment_comes_back():
-    whole, hand = person(128, 30), person(166, 5, 80)
-    halves = whole.copy()
-    halves[100:108] = 0
-    people = People("central")
-    for alpha in (whole, scene(whole, hand), halves, scene(whole, person(160, 5, 80))):
-        kept = people.keep(alpha)
-    assert (kept == alpha).all()

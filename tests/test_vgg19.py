@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from nbst_live.errors import ModelError
+from nbst_live.gatys import convolution
 from nbst_live.gatys.settings import SolverSettings
 from nbst_live.gatys.solver import GatysSolver
 from nbst_live.gatys.vgg19 import VGG19, load_vgg19, torchvision_indices
@@ -171,6 +172,21 @@ def test_a_layer_that_vgg19_lacks_is_an_error():
         width = out
     with pytest.raises(ModelError, match="VGG19 has no layer relu9_9"):
         VGG19(state).extract(torch.rand(1, 3, 32, 32), ["relu9_9"])
+
+
+def test_its_wide_layers_in_bfloat16_are_near_those_in_float32(monkeypatch):
+    monkeypatch.setattr(convolution, "LARGE", 0)
+    torch.manual_seed(0)
+    state, width = {}, 3
+    for index, out in zip(torchvision_indices(), [64] * 16, strict=True):
+        state[f"features.{index}.weight"] = torch.randn(out, width, 3, 3) * (2 / (9 * width)) ** 0.5
+        state[f"features.{index}.bias"] = torch.randn(out) / 10
+        width = out
+    picture, layers = torch.rand(1, 3, 48, 64), ["relu1_1", "relu2_1", "relu3_1"]
+    exact, found = (VGG19(state, precision).extract(picture, layers) for precision in (torch.float32, torch.bfloat16))
+    for layer, value in exact.items():
+        assert found[layer].dtype == torch.bfloat16
+        assert float((found[layer].float() - value).norm() / value.norm()) < 0.03
 
 
 def test_without_torchvision_the_error_says_how_to_get_it(monkeypatch):

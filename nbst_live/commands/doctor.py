@@ -20,6 +20,8 @@ from nbst_live.version import __version__
 
 PROBE_SIZE = (1280, 720)
 SHOWN_MODES = 6
+LONGEST_LOAD = 120
+"""Seconds that a torch may take to be loaded: the first time, from a slow disk, many."""
 LOAD_TORCH = """
 import sys
 from nbst_live.logs import first_line
@@ -135,7 +137,12 @@ def _models() -> Iterator[Finding]:
 
 def _solver() -> Iterator[Finding]:
     # In a process of its own, as for painting: a torch that is installed may still fail there, even end the process.
-    tried = subprocess.run([sys.executable, "-c", LOAD_TORCH], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-P", "-c", LOAD_TORCH]  # not what happens to lie in the folder we are in
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_LOAD)
+    except subprocess.TimeoutExpired:
+        yield Finding("solver", f"torch was not loaded within {LONGEST_LOAD} s", "pip install --force-reinstall torch")
+        return
     if tried.returncode == 0:
         yield Finding("solver", f"torch {tried.stdout.strip()}")
     else:

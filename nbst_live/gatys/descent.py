@@ -26,7 +26,7 @@ class Descent(Protocol):
     def step(self, objective: Objective, rate: float, where: Tensor | None) -> Losses:
         """Changes `picture`, (1, 3, h, w) float32, where `where` is above 0; returns the losses before the step.
 
-        `rate` is the share, 0..1, of the settings' learning rate to go at.
+        `rate` is how many times the settings' learning rate to go at, 0 to 1.25.
         """
         ...
 

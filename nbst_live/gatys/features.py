@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -129,6 +129,8 @@ class CompactEncoder(nn.Module):
 
 def check_device(device: str) -> None:
     """Raises ProviderError where this machine's torch cannot compute on `device`."""
+    if device == "cpu":
+        return  # asking for the others may load their drivers
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[device]:
         found = ", ".join(name for name, usable in there.items() if usable)
@@ -139,13 +141,21 @@ def check_device(device: str) -> None:
 
 
 def fastest_precision(device: str) -> torch.dtype:
-    """bfloat16 where `device` computes with it directly, else float32."""
+    """bfloat16 where `device` computes with it directly, else float32: emulated it is the slower of the two."""
     if device == "cpu":
-        # The public torch.cpu has no question for it yet; this one is what torch's own tests ask.
-        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
-    if device == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.bfloat16
-    return torch.float32
+        direct = _cpu_knows_bfloat16()
+    else:
+        direct = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if direct else torch.float32
+
+
+def _cpu_knows_bfloat16() -> bool:
+    # The public torch.cpu has no question for it yet; this one is what torch's own tests ask. On x86 it also says yes
+    # where oneDNN emulates it, with AVX-512 alone.
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch have none
+    return known.get("architecture") != "x86_64" or any(known.get(key) for key in ("avx512_bf16", "amx_bf16"))
 
 
 def load_encoder(path: Path, device: str = "cpu", precision: torch.dtype | None = None) -> CompactEncoder:
