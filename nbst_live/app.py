@@ -26,6 +26,7 @@ from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.mask.people import People
 from nbst_live.mask.providers import has_gpu_provider
 from nbst_live.mask.reviving import RevivingMasker
@@ -166,10 +167,14 @@ def _masker(record: models.ModelRecord, size: tuple[int, int], settings: Setting
 
 
 def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
-    """The mask for live frames of (width, height), as late as `--latency` allows. Raises as `open_masker`."""
+    """The mask for live frames of (width, height), as late as `--latency` allows; the fast one asks the fine one where
+    it is in doubt. Raises as `open_masker`.
+    """
 
     def reopen(on_cpu: bool) -> Masker:
-        return open_masker(replace(settings, provider="cpu") if on_cpu else settings, size, live=True)
+        chosen = replace(settings, provider="cpu") if on_cpu else settings
+        masker = open_masker(chosen, size, live=True)
+        return SecondOpinion(masker, _masker(models.find(FINE), size, chosen)) if masker.name == FAST else masker
 
     masker = RevivingMasker(reopen(on_cpu=False), reopen)
     return AheadMasker(masker) if settings.latency == "low" else masker
