@@ -1,8 +1,8 @@
 """A second opinion: what the fast network finds apart from the largest person is shown to the fine one.
 
 The fast network takes the back of a chair for somebody now and then, and what it takes so stands apart from the person
-most of the time. The fine one takes four times as long, but is asked a few times a second at most, and not at all
-where there is nothing apart.
+most of the time. The fine one takes four times as long, but is asked three times a second at most, and not at
+all where there is nothing apart.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SMALLEST = 20
 """Pixels of the network's size from which something apart is asked about; smaller ones are dropped in any case."""
 NOBODY = 0.2
 """The second network's mean alpha over what is apart, up to which it is nobody."""
-HOLDS, PAUSE = 15, 5
+HOLDS, PAUSE = 30, 10
 """Frames for which an opinion holds, and between two at least: what is new is shown until then."""
 SAME = 0.5
 """Share of what is apart that must lie where there was an opinion, for it to be still the same thing."""
