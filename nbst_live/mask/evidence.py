@@ -24,18 +24,19 @@ NEARBY = (11, 11)
 class Earlier:
     """The frame before and its matte, and how light this frame is beside it."""
 
-    frame: Framed
+    frame: Picture
     matte: Matte
     light: Gains
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownRoom:
-    """The room `framed` with how far it is known, 0 to 255, how light it is in this frame, and how far it is believed:
-    (h, w) float32 in [0, 1], at the network's size.
+    """The room's `picture` and how far it is `known`, 0 to 255, how light it is in this frame, and how far it is
+    believed: (h, w) float32 in [0, 1], at the network's size.
     """
 
-    framed: Framed
+    picture: Picture
+    known: Matte
     light: Gains
     belief: Plane
 
@@ -45,7 +46,7 @@ class Evidence:
     """Of one frame, in its own size but for the trimap."""
 
     trimap: Trimap
-    frame: Framed
+    frame: Picture
     earlier: Earlier | None
     room: KnownRoom | None
 
@@ -58,11 +59,11 @@ class Evidence:
         behind, alpha_7 = _means(trimap.near_room, pixels)
         next_person, alpha_15 = _means(trimap.next_person, pixels)
         next_room, unsteady = _means(trimap.next_room, pixels)
-        picture, _ = _split(pixels.pick(self.frame))
         known = self._put_room(behind, pixels)
         before, matte = self._before(keep, pixels, (x, y))
         return Samples(
-            picture=picture, slope=slope, offset=offset, keep=keep, alpha=alpha, least=least, most=most, x=x, y=y,
+            picture=pixels.pick(self.frame),
+            slope=slope, offset=offset, keep=keep, alpha=alpha, least=least, most=most, x=x, y=y,
             near_person=near_person, alpha_3=alpha_3, behind=behind, alpha_7=alpha_7,
             next_person=next_person, alpha_15=alpha_15, next_room=next_room, unsteady=unsteady,
             known=known, before=before, matte=matte,
@@ -72,7 +73,7 @@ class Evidence:
         """Puts the known room, in this frame's light, into `behind`; in [0, 1] how far it is known and believed."""
         if self.room is None:
             return np.zeros((1, len(pixels.where)), np.float32)
-        colours, known = _split(pixels.pick(self.room.framed))
+        colours, known = pixels.pick(self.room.picture), pixels.pick(self.room.known)
         known *= np.float32(1 / 255)
         known *= pixels.sample(self.room.belief)
         for channel, (colour, gain) in enumerate(zip(colours, self.room.light, strict=True)):
@@ -84,8 +85,7 @@ class Evidence:
         if self.earlier is None:
             keep[:] = 0
             return _split(np.zeros((4, len(pixels.where)), np.float32))
-        before, matte = pixels.fetch(flow, self.earlier.frame, self.earlier.matte)
-        colours, _ = _split(before)
+        colours, matte = pixels.fetch(flow, self.earlier.frame, self.earlier.matte)
         colours *= self.earlier.light[:, None]
         return colours, matte
 
@@ -108,7 +108,6 @@ class Rooms:
     def __init__(self) -> None:
         self._room: Room | None = None
         self._soft: Matte
-        self._known: Framed
         self._small = SmallRooms()
 
     def known(self, room: Room | None, trimap: Trimap) -> KnownRoom | None:
@@ -118,11 +117,11 @@ class Rooms:
         if room is not self._room:
             if self._room is None or room.known is not self._room.known:
                 self._soft = _softened(room.known)
-            self._room, self._known = room, cv2.merge([room.picture, self._soft])
+            self._room = room
         small = self._small.of(room, *trimap.small.shape[1::-1])
         both = cv2.bitwise_and(trimap.room, small.known)
         light = gains(trimap.small, small.framed, both)
-        return KnownRoom(self._known, light, _belief(trimap.small, small.framed, light, both))
+        return KnownRoom(room.picture, self._soft, light, _belief(trimap.small, small.framed, light, both))
 
 
 def _belief(now: Picture, room: Framed, light: Gains, both: Matte) -> Plane:

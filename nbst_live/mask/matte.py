@@ -7,14 +7,13 @@ The trimap (trimap.py) leaves an edge between person and room: only its pixels a
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
 from nbst_live.mask.evidence import Earlier, Evidence, Rooms
 from nbst_live.mask.light import gains
-from nbst_live.mask.pixels import Framed, Pixels, Plane, Subdivision
+from nbst_live.mask.pixels import Pixels, Plane, Subdivision
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
 
@@ -34,7 +33,7 @@ class Cut(NamedTuple):
 class Settled(NamedTuple):
     """What is kept of a frame until the next one: as it was, its matte, and the picture at the network's size."""
 
-    frame: Framed
+    frame: Picture
     matte: Matte
     small: Picture
 
@@ -47,7 +46,6 @@ class MatteRefiner:
         self._trimaps = Trimaps(over_time=over_time)
         self._rooms = Rooms()
         self._mattes = [np.zeros((0, 0), np.uint8)] * 2
-        self._frames = [np.zeros((0, 0, 4), np.uint8)] * 2
         self._earlier: Settled | None = None
 
     def refine(self, alpha: Alpha, picture: Picture, room: Room | None = None) -> Cutout:
@@ -61,18 +59,19 @@ class MatteRefiner:
     def settle(self, trimap: Trimap, picture: Picture, room: Room | None = None) -> Cutout:
         """The second step: the person of `picture`, in its size, which is also the room's.
 
-        The cutout's matte is valid until the next call but one, and not to be changed. Raises MaskError.
+        The picture is kept until the next call, and must not change. The cutout's matte is valid until the next call
+        but one, and not to be changed. Raises MaskError.
         """
-        matte, frame = self._buffers(picture)
+        matte = self._buffer(picture)
         earlier, self._earlier = self._earlier, None
         before = None if earlier is None else Earlier(earlier.frame, earlier.matte, gains(trimap.small, earlier.small))
-        evidence = Evidence(trimap, frame, before, self._rooms.known(room, trimap))
+        evidence = Evidence(trimap, picture, before, self._rooms.known(room, trimap))
         parts = Subdivision(trimap, matte.shape)
         corners = self._cut(parts.corners, evidence.of(parts.corners))
         left = parts.fill(corners.levels, matte)
         inner = self._cut(left, evidence.of(left))
         matte.reshape(-1)[left.where] = inner.levels
-        self._earlier = Settled(frame, matte, trimap.small.copy())  # it may be the caller's own picture
+        self._earlier = Settled(picture, matte, trimap.small)
         return Cutout(
             matte,
             np.concatenate([corners.mixed, inner.mixed]),
@@ -80,16 +79,13 @@ class MatteRefiner:
             np.concatenate([corners.colours, inner.colours], axis=1),
         )
 
-    def _buffers(self, picture: Picture) -> tuple[Matte, Framed]:
-        """For this frame's matte, and with the frame in it; those of the frame before stay as they are."""
+    def _buffer(self, picture: Picture) -> Matte:
+        """For this frame's matte; that of the frame before stays as it is."""
         if self._mattes[0].shape != picture.shape[:2]:
             self._mattes = [np.empty(picture.shape[:2], np.uint8) for _ in range(2)]
-            self._frames = [np.empty((*picture.shape[:2], 4), np.uint8) for _ in range(2)]
             self._earlier = None
         self._mattes.reverse()
-        self._frames.reverse()
-        cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA, dst=self._frames[0])
-        return self._mattes[0], self._frames[0]
+        return self._mattes[0]
 
     def _cut(self, pixels: Pixels, samples: Samples) -> Cut:
         levels = self._edge.solve(samples)

@@ -23,7 +23,7 @@ ROW = 1024
 Plane = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 Framed = npt.NDArray[np.uint8]
-"""A picture with a plane, the room with how far it is known for one, (H, W, 4) uint8: BGR, then that."""
+"""A picture with a plane, mean colours with a mean of alpha for one, (h, w, 4) uint8: BGR, then that."""
 
 
 class Raster:
@@ -60,11 +60,10 @@ class Pixels:
     y: Plane
     scale: tuple[float, float]
 
-    def pick(self, picture: Framed) -> Plane:
-        """A full picture at these pixels, (4, N) float32."""
-        # Four bytes are taken much faster than thrice one.
-        pixels = picture.reshape(-1, 4).view(np.uint32).reshape(-1).take(self.where)
-        return _planar(pixels.view(np.uint8).reshape(-1, 4))
+    def pick(self, picture: npt.NDArray[np.uint8]) -> Plane:
+        """A picture (H, W, c) or a plane (H, W) of the full size at these pixels, (c, N) or (1, N) float32."""
+        channels = picture.shape[2] if picture.ndim == 3 else 1
+        return _planar(picture.reshape(-1, channels).take(self.where, axis=0))
 
     def sample(self, plane: npt.NDArray[np.generic]) -> Plane:
         """Planes (h, w, c) or one (h, w) of the network's size at these pixels, (c, N) or (1, N) float32, bilinear."""
