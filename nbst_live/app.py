@@ -5,6 +5,7 @@ The only module that knows which model or process stands behind which stage; of 
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -44,6 +45,10 @@ log = logging.getLogger(__name__)
 LARGEST_ARRAY = 1 << 20
 """Bytes: at 1280x720 person-fast's planes and most lists of the edge's pixels are smaller, an encoder's pictures are
 not. With four megabytes, memory grew at every new file of a recording.
+"""
+SWITCH_SECONDS = 0.001
+"""After which a thread that comes back from a network gets its turn at the interpreter: the two halves of a frame's way
+take turns many times a frame, and Python's own 5 ms are a fifth of one.
 """
 SOLVER_NICENESS = 5
 """Priority of the solver beside the live loop: POSIX niceness. Alone, for stills and rendered clips, it is 0."""
@@ -89,12 +94,13 @@ def open_live(
     cache: BackdropCache | None = None,
 ) -> Iterator[Live]:
     """Opens a live run: source, mask, backdrop with its solver, sinks. Raises NbstError when one of them cannot be had.
-    The process is the run's own: its memory and OpenCV's threads are set for it.
+    The process is the run's own: its memory, its threads' turns and OpenCV's threads are set for it.
 
     `source` and `cache`, when given, stand in for the source that the settings name and for the user's cache.
     """
     keep_freed_memory(LARGEST_ARRAY)
     cv2.setNumThreads(live_threads(settings))
+    sys.setswitchinterval(SWITCH_SECONDS)
     styles = open_styles(settings)
     photo = None if settings.background is None else read_picture(settings.background)
     with ExitStack() as opened:
