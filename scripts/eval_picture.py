@@ -3,9 +3,9 @@
     python scripts/eval_picture.py --persons DIR --rooms DIR --peer mediapipe_selfie_256.onnx [--json F] [--sheet F.png]
 
 People of known alpha move before known rooms (picture_clips.py). `naive` cuts our mask at 0.5 and pastes;
-`mediapipe_blur` averages MediaPipe's alpha over time, enlarges and blurs it; `ours` is the product's own way. All stand
-before the same picture of paint, so that no solver runs. With --true-mask there is a row `true_mask`: `ours`, but with
-the true alpha, shrunk to the network's size, in place of the network's: what a better mask could give. With
+`mediapipe_blur` averages MediaPipe's alpha over time, enlarges and blurs it; `ours` is the product's own live way. All
+stand before the same picture of paint, so that no solver runs. With --true-mask there is a row `true_mask`: `ours`, but
+with the true alpha, shrunk to the network's size, in place of the network's: what a better mask could give. With
 --latency-low there is a row `latency_low`: `ours`, with the last frame's alpha moved. The columns, means over the
 clips:
 
@@ -21,7 +21,7 @@ clips:
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -31,16 +31,17 @@ from picture_clips import FPS, SIZE, SPEED, Image, Plane, Shot, read_clips
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from nbst_live import models
+from nbst_live.app import open_live_masker
 from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.room import EAGER_FRAMES, PLATE_SECONDS
 from nbst_live.closing import Closable
-from nbst_live.mask.ahead import AheadMasker
 from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import cover, open_style
 from nbst_live.pipeline import Pipeline
+from nbst_live.settings import Settings
 from nbst_live.stages import Alpha, Frame, Masker, Matte, Picture, Room
 
 REACH = 4
@@ -264,19 +265,20 @@ def main() -> None:
     cv2.setNumThreads(2)
     clips = read_clips(args.persons, args.rooms, other=args.other)
     backdrop = cover(open_style("swirl").picture, *SIZE)
-    ours = OnnxMasker(models.find(args.mask_model), SIZE)
+    settings = Settings(mask_model=args.mask_model, provider="cpu")
+    alone = OnnxMasker(models.find(args.mask_model), SIZE)
     edge_solver = EdgeSolver(models.find("edge-alpha"))
     peer = OnnxMasker(models.custom(args.peer), SIZE)
     methods: dict[str, Callable[[list[Shot]], Method]] = {
-        "naive": lambda _: Common(ours, backdrop, cut=True),
+        "naive": lambda _: Common(alone, backdrop, cut=True),
         "mediapipe_blur": lambda _: Common(peer, backdrop, cut=False),
-        "ours": lambda _: Ours(ours, edge_solver, backdrop),
+        "ours": lambda _: Ours(open_live_masker(settings, SIZE), edge_solver, backdrop),
     }
     if args.true_mask:
-        methods["true_mask"] = lambda shots: Ours(TrueMask(shots, ours.size), edge_solver, backdrop)
+        methods["true_mask"] = lambda shots: Ours(TrueMask(shots, alone.size), edge_solver, backdrop)
     if args.latency_low:
-        ahead = AheadMasker(OnnxMasker(models.find(args.mask_model), SIZE))
-        methods["latency_low"] = lambda _: Ours(ahead, edge_solver, backdrop)
+        late = replace(settings, latency="low")
+        methods["latency_low"] = lambda _: Ours(open_live_masker(late, SIZE), edge_solver, backdrop)
     found: dict[str, list[Figures]] = {name: [] for name in methods}
     sheet: list[Image] = []
     for clip in clips:

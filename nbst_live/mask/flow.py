@@ -32,14 +32,19 @@ class Flow:
         return np.asarray(self._search.calc(now, before, None), np.float32)
 
 
+def places(flow: Plane) -> tuple[Plane, Plane]:
+    """The places that a flow (h, w, 2) points to, x and y, as cv2.remap takes them."""
+    height, width = flow.shape[:2]
+    columns, lines = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    return np.add(flow[..., 0], columns), np.add(flow[..., 1], lines[:, None])
+
+
 def fetch(flow: Plane, *planes: Plane) -> list[Plane]:
     """What was at the places that a flow (h, w, 2) points to, in each of some planes (h, w) float32.
 
     Bicubic, which goes a little beyond the values that were there: a bilinear copy of a copy, frame after frame, would
     be a blur.
     """
-    height, width = flow.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    x, y = places(flow)
     found = (cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for plane in planes)
     return [np.asarray(plane, np.float32) for plane in found]

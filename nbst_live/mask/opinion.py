@@ -1,8 +1,8 @@
-"""A second opinion: what the fast network finds apart from the largest person is shown to the fine one.
+"""A second opinion: where the fast network may be wrong, the fine one is asked, and its answer is kept for a while.
 
-The fast network takes the back of a chair for somebody now and then, and what it takes so stands apart from the person
-most of the time. The fine one takes four times as long, but is asked three times a second at most, and not at
-all where there is nothing apart.
+The fast network takes the back of a chair for somebody now and then, or half loses a hand before something dark. The
+fine one seldom does, but takes four times as long: it is asked three times a second at most. In between, what it said
+moves along with the picture, and holds for as long as the picture there stays the same.
 """
 
 from dataclasses import dataclass
@@ -12,60 +12,80 @@ import numpy as np
 import numpy.typing as npt
 
 from nbst_live.closing import Closable
-from nbst_live.mask.certainty import SOMEBODY
+from nbst_live.mask.certainty import FAINT, SOMEBODY
+from nbst_live.mask.flow import Flow, places
+from nbst_live.mask.shrink import shrink
 from nbst_live.stages import Alpha, Masker, Matte, Picture
 
+DOUBT = 0.8
+"""Alpha from FAINT to here is doubt, where it is more than an edge."""
+OTHER = 0.4
+"""Difference of the two networks' alphas from which they say different things."""
+THICK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+"""What does not hold this is an edge: of those each network has its own."""
+SOFT = np.ones((11, 11), np.uint8)
+"""How far the soft edge reaches of what one of them alone sees."""
 SMALLEST = 20
-"""Pixels of the network's size from which something apart is asked about; smaller ones are dropped in any case."""
-NOBODY = 0.2
-"""The second network's mean alpha over what is apart, up to which it is nobody."""
-HOLDS, PAUSE = 30, 10
-"""Frames for which an opinion holds, and between two at least: what is new is shown until then."""
-SAME = 0.5
-"""Share of what is apart that must lie where there was an opinion, for it to be still the same thing."""
-REACH = np.ones((15, 15), np.uint8)
-"""How far a thing and its soft edge reach, and move while an opinion holds, in network pixels."""
+"""Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
+PAUSE, HOLDS = 10, 30
+"""Frames from one question to the next: at least, and when there is nothing new to ask about."""
+SAME = 24
+"""Mean difference in grey levels, in a neighbourhood, of the moved frame and the present one, up to which an answer
+holds."""
+NEIGHBOURHOOD = (7, 7)
+
+Plane = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Things:
-    """Regions of somebody in the mask: `labels` (h, w) uint16, 0 where is nobody; by label, that one included, the
-    `sizes` in pixels, and which are `apart` from the largest.
+class Answer:
+    """What the second network said, moved onto a frame since. All are (h, w) uint8.
+
+    `grey` is that frame, `alpha` what was said, in 0..255; it counts where `differs` is 255, and where `known` is 255
+    there is no need to ask.
     """
 
-    labels: npt.NDArray[np.uint16]
-    sizes: npt.NDArray[np.int32]
-    apart: npt.NDArray[np.bool_]
+    grey: Matte
+    alpha: Matte
+    differs: Matte
+    known: Matte
 
     @classmethod
-    def of(cls, alpha: Alpha) -> "Things":
-        """Those of an alpha (h, w)."""
-        somebody = cv2.compare(alpha, SOMEBODY, cv2.CMP_GE)
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(somebody, ltype=cv2.CV_16U)
-        sizes = stats[:, cv2.CC_STAT_AREA]
-        apart = sizes >= SMALLEST
-        apart[0] = False
-        if len(sizes) > 1:
-            apart[1 + np.argmax(sizes[1:])] = False
-        return cls(np.asarray(labels, np.uint16), sizes, apart)
+    def given(cls, grey: Matte, first: Alpha, second: Alpha, asked: Matte) -> "Answer":
+        """Of a frame, by both networks' alphas and what was `asked` about."""
+        apart = cv2.compare(cv2.absdiff(first, second), OTHER, cv2.CMP_GT)
+        differs = cv2.dilate(cv2.morphologyEx(apart, cv2.MORPH_OPEN, THICK), SOFT)
+        known = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
+        return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, known)
 
-    def mean(self, plane: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Of a plane (h, w), over each."""
-        return np.bincount(self.labels.reshape(-1), plane.reshape(-1), len(self.sizes)) / np.maximum(self.sizes, 1)
+    def moved(self, grey: Matte, flow: Flow) -> "Answer | None":
+        """Onto the next frame, as far as that shows the same; None where nothing is left."""
+        x, y = places(flow.back(grey, self.grey))
+        planes = cv2.merge([self.grey, self.alpha, self.differs, self.known])
+        then, alpha, *where = cv2.split(cv2.remap(planes, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        same = cv2.compare(cv2.blur(cv2.absdiff(grey, then), NEIGHBOURHOOD), SAME, cv2.CMP_LE)
+        differs, known = (cv2.bitwise_and(cv2.compare(side, 127, cv2.CMP_GT), same) for side in where)
+        return Answer(grey, alpha, differs, known) if cv2.countNonZero(known) else None
 
-    def where(self, which: npt.NDArray[np.bool_]) -> Matte:
-        """255 where `which` of them are, (h, w)."""
-        return (which * np.uint8(255)).take(self.labels)
+    def put_into(self, alpha: Alpha) -> Alpha:
+        """An alpha (h, w), but what was said where that is something else, and the first network still sees anything
+        nearby: a hand that is gone is nobody at once.
+        """
+        if not cv2.countNonZero(self.differs):
+            return alpha
+        anybody = cv2.dilate(cv2.compare(alpha, FAINT, cv2.CMP_GT), SOFT)
+        where = cv2.bitwise_and(self.differs, anybody)
+        return cv2.copyTo(self.alpha * np.float32(1 / 255), where, alpha.copy())
 
 
 class SecondOpinion(Closable):
-    """Gives the first masker's alphas without what the second says is nobody. For frames of one stream, in one thread;
-    closes both.
+    """Gives the first masker's alphas, corrected by the second's. For frames of one stream, in one thread; closes
+    both.
     """
 
     def __init__(self, first: Masker, second: Masker) -> None:
-        self._first, self._second = first, second
-        self._asked = self._nobody = np.zeros(first.size[::-1], np.uint8)
+        self._first, self._second, self._flow = first, second, Flow()
+        self._answer: Answer | None = None
         self._age = HOLDS
 
     @property
@@ -79,30 +99,41 @@ class SecondOpinion(Closable):
     def mask(self, picture: Picture) -> Alpha:
         """Alpha at the first network's size. Raises MaskError."""
         alpha = self._first.mask(picture)
+        grey = cv2.cvtColor(shrink(picture, *self.size), cv2.COLOR_BGR2GRAY)
         self._age += 1
-        things = Things.of(alpha)
-        if not things.apart.any():
-            return alpha
-        new = things.apart & (things.mean(self._asked > 0) <= SAME)
-        if self._age >= (PAUSE if new.any() else HOLDS):
-            self._ask(picture, things)
-        gone = things.apart & (things.mean(self._nobody > 0) > SAME)
-        return _without(alpha, things, gone) if gone.any() else alpha
+        if self._answer is not None:
+            self._answer = self._answer.moved(grey, self._flow)
+        self._ask(picture, grey, alpha)
+        return alpha if self._answer is None else self._answer.put_into(alpha)
 
     def close(self) -> None:
         self._first.close()
         self._second.close()
 
-    def _ask(self, picture: Picture, things: Things) -> None:
-        opinion = cv2.resize(self._second.mask(picture), self.size, interpolation=cv2.INTER_AREA)
-        nobody = things.apart & (things.mean(opinion) <= NOBODY)
-        self._asked, self._nobody = (cv2.dilate(things.where(which), REACH) for which in (things.apart, nobody))
-        self._age = 0
+    def _ask(self, picture: Picture, grey: Matte, alpha: Alpha) -> None:
+        """Has an answer about this frame, if it is time; none where there is nobody."""
+        if self._age < PAUSE:
+            return
+        doubt = doubtful(alpha)
+        new = doubt if self._answer is None else cv2.subtract(doubt, self._answer.known)
+        if self._age < HOLDS and cv2.countNonZero(new) < SMALLEST:
+            return
+        self._answer = None
+        if cv2.countNonZero(cv2.compare(alpha, FAINT, cv2.CMP_GT)):
+            second = cv2.resize(self._second.mask(picture), self.size, interpolation=cv2.INTER_AREA)
+            self._answer, self._age = Answer.given(grey, alpha, second, doubt), 0
 
 
-def _without(alpha: Alpha, things: Things, gone: npt.NDArray[np.bool_]) -> Alpha:
-    """Alpha without those that are `gone`, and their soft edges, but for the others' own."""
-    rest = ~gone
-    rest[0] = False
-    edge = cv2.subtract(cv2.dilate(things.where(gone), REACH), cv2.dilate(things.where(rest), REACH))
-    return cv2.copyTo(alpha, cv2.bitwise_not(cv2.bitwise_or(edge, things.where(gone))))
+def doubtful(alpha: Alpha) -> Matte:
+    """255 where an alpha (h, w) is neither the one nor the other, over more than an edge, or somebody apart from the
+    largest person.
+    """
+    between = cv2.morphologyEx(cv2.inRange(alpha, FAINT, DOUBT), cv2.MORPH_OPEN, THICK)
+    somebody = cv2.compare(alpha, SOMEBODY, cv2.CMP_GE)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(somebody, ltype=cv2.CV_16U)
+    if count <= 2:
+        return between
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    apart = sizes >= SMALLEST
+    apart[[0, 1 + np.argmax(sizes[1:])]] = False
+    return cv2.bitwise_or(between, (apart * np.uint8(255)).take(labels))
