@@ -81,8 +81,10 @@ def test_what_both_find_stays_to_the_bit(networks):
 
 
 def test_each_network_has_edges_of_its_own_and_the_first_ones_are_kept(networks):
-    soft = cv2.GaussianBlur(person(), (0, 0), 2)
-    assert all((networks.look(person(), soft) == person()).all() for _ in range(40))
+    soft, beside = cv2.GaussianBlur(person(), (0, 0), 2), person(162)
+    assert np.abs(beside - person()).max() > opinion.OTHER
+    for other in (soft, beside):
+        assert all((networks.look(person(), other) == person()).all() for _ in range(40))
 
 
 def test_of_somebody_alone_the_second_is_asked_now_and_then_and_of_nobody_never(networks):
@@ -103,6 +105,14 @@ def test_an_answer_goes_along_with_what_moves(networks):
 
 
 def test_an_answer_ends_where_the_picture_is_another(networks):
+    half = np.maximum(person(), thing(level=0.4))
+    assert networks.look(half, np.maximum(person(), thing()), shown(40))[140, 40] > 0.85
+    changed = WALL // 3
+    assert (networks.look(half, person(), changed) == half)[128:152, 28:52].mean() > 0.8
+    assert networks.asked == 1
+
+
+def test_an_answer_ends_where_the_first_sees_nothing_any_more(networks):
     """A hand that the first network half sees is gone: what it covered is not shown for as much as one frame."""
     hand = np.maximum(person(), thing(level=0.4))
     assert networks.look(hand, np.maximum(person(), thing()), shown(40))[140, 40] > 0.85
@@ -116,6 +126,12 @@ def test_what_is_new_elsewhere_is_asked_about_soon(networks):
     found = [networks.look(two, person())[10:30, 235:265].max() for _ in range(opinion.PAUSE + 1)]
     assert found[-1] == 0
     assert networks.asked == 2
+
+
+def test_there_is_a_pause_between_questions_whatever_is_new(networks):
+    for frame in range(3 * opinion.PAUSE):
+        networks.look(np.maximum(person(), thing(20 + 80 * (frame % 2), 20 + 5 * (frame // 2 % 8))), person())
+    assert networks.asked == 3
 
 
 def test_what_the_second_does_not_know_either_is_not_asked_about_again_and_again(networks):
