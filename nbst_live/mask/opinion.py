@@ -1,10 +1,13 @@
 """A second opinion: where the fast network may be wrong, the fine one is asked, and its answer is kept for a while.
 
 The fast network takes the back of a chair for somebody now and then, or half loses a hand before something dark. The
-fine one seldom does, but takes four times as long: it is asked three times a second at most. In between, what it said
-moves along with the picture, and holds for as long as the picture there stays the same.
+fine one seldom does, but takes four times as long: it is asked at every thirtieth frame, and at every tenth at most. In
+between, what it said moves along with the picture, as far as that shows the same. What it adds to somebody shows the
+room once they are gone: that is asked about as often as possible, and holds only where the first network, too, sees
+something.
 """
 
+import logging
 from dataclasses import dataclass
 
 import cv2
@@ -12,10 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nbst_live.closing import Closable
+from nbst_live.errors import MaskError
 from nbst_live.mask.certainty import FAINT, SOMEBODY
 from nbst_live.mask.flow import Flow, places
 from nbst_live.mask.shrink import shrink
 from nbst_live.stages import Alpha, Masker, Matte, Picture
+
+log = logging.getLogger(__name__)
 
 DOUBT = 0.8
 """Alpha from FAINT to here is doubt, where it is more than an edge."""
@@ -25,13 +31,15 @@ THICK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 """What does not hold this is an edge: of those each network has its own."""
 SOFT = np.ones((11, 11), np.uint8)
 """How far the soft edge reaches of what one of them alone sees."""
+GAP, NEXT = np.ones((11, 11), np.uint8), np.ones((3, 3), np.uint8)
+"""What may be added: what closes a gap between what the first network sees, and what is next to that."""
 SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
 PAUSE, HOLDS = 10, 30
 """Frames from one question to the next: at least, and when there is nothing new to ask about."""
-SAME = 24
-"""Mean difference in grey levels, in a neighbourhood, of the moved frame and the present one, up to which an answer
-holds."""
+SAME = 0.15
+"""Mean difference, in a neighbourhood, of the moved frame and the present one, as a share of how light it is, up to
+which an answer holds."""
 NEIGHBOURHOOD = (7, 7)
 
 Plane = npt.NDArray[np.uint8]
@@ -41,41 +49,49 @@ Plane = npt.NDArray[np.uint8]
 class Answer:
     """What the second network said, moved onto a frame since. All are (h, w) uint8.
 
-    `grey` is that frame, `alpha` what was said, in 0..255; it counts where `differs` is 255, and where `known` is 255
-    there is no need to ask.
+    `grey` is that frame, `alpha` what was said, in 0..255; it counts where `differs` is 255, and where `settled`
+    is 255 there is no need to ask.
     """
 
     grey: Matte
     alpha: Matte
     differs: Matte
-    known: Matte
+    settled: Matte
 
     @classmethod
     def given(cls, grey: Matte, first: Alpha, second: Alpha, asked: Matte) -> "Answer":
         """Of a frame, by both networks' alphas and what was `asked` about."""
         apart = cv2.compare(cv2.absdiff(first, second), OTHER, cv2.CMP_GT)
         differs = cv2.dilate(cv2.morphologyEx(apart, cv2.MORPH_OPEN, THICK), SOFT)
-        known = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
-        return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, known)
+        settled = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
+        return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, settled)
 
     def moved(self, grey: Matte, flow: Flow) -> "Answer | None":
         """Onto the next frame, as far as that shows the same; None where nothing is left."""
         x, y = places(flow.back(grey, self.grey))
-        planes = cv2.merge([self.grey, self.alpha, self.differs, self.known])
-        then, alpha, *where = cv2.split(cv2.remap(planes, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-        same = cv2.compare(cv2.blur(cv2.absdiff(grey, then), NEIGHBOURHOOD), SAME, cv2.CMP_LE)
-        differs, known = (cv2.bitwise_and(cv2.compare(side, 127, cv2.CMP_GT), same) for side in where)
-        return Answer(grey, alpha, differs, known) if cv2.countNonZero(known) else None
+        planes = cv2.merge([self.grey, self.alpha, self.differs, self.settled])
+        # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur.
+        then, alpha, *where = cv2.split(cv2.remap(planes, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+        change = cv2.blur(cv2.absdiff(grey, then), NEIGHBOURHOOD)
+        same = cv2.compare(change, cv2.convertScaleAbs(then, alpha=SAME), cv2.CMP_LE)
+        differs, settled = (cv2.bitwise_and(cv2.compare(side, 127, cv2.CMP_GT), same) for side in where)
+        return Answer(grey, alpha, differs, settled) if cv2.countNonZero(settled) else None
 
     def put_into(self, alpha: Alpha) -> Alpha:
-        """An alpha (h, w), but what was said where that is something else, and the first network still sees anything
-        nearby: a hand that is gone is nobody at once.
+        """An alpha (h, w), but what was said where that is something else; where there is nothing in it, nothing is
+        added: a hand that is gone is nobody at once.
         """
         if not cv2.countNonZero(self.differs):
             return alpha
-        anybody = cv2.dilate(cv2.compare(alpha, FAINT, cv2.CMP_GT), SOFT)
-        where = cv2.bitwise_and(self.differs, anybody)
-        return cv2.copyTo(self.alpha * np.float32(1 / 255), where, alpha.copy())
+        said = self.alpha * np.float32(1 / 255)
+        seen = cv2.dilate(cv2.morphologyEx(cv2.compare(alpha, FAINT, cv2.CMP_GT), cv2.MORPH_CLOSE, GAP), NEXT)
+        said = cv2.copyTo(said, seen, cv2.min(said, alpha))
+        return cv2.copyTo(said, self.differs, alpha.copy())
+
+    def adds(self, alpha: Alpha) -> bool:
+        """Whether it makes somebody of what is not in this alpha (h, w)."""
+        more = cv2.compare(self.alpha * np.float32(1 / 255) - alpha, OTHER, cv2.CMP_GT)
+        return cv2.countNonZero(cv2.bitwise_and(more, self.differs)) >= SMALLEST
 
 
 class SecondOpinion(Closable):
@@ -86,7 +102,7 @@ class SecondOpinion(Closable):
     def __init__(self, first: Masker, second: Masker) -> None:
         self._first, self._second, self._flow = first, second, Flow()
         self._answer: Answer | None = None
-        self._age = HOLDS
+        self._age, self._failed = HOLDS, False
 
     @property
     def provider(self) -> str:
@@ -114,14 +130,23 @@ class SecondOpinion(Closable):
         """Has an answer about this frame, if it is time; none where there is nobody."""
         if self._age < PAUSE:
             return
-        doubt = doubtful(alpha)
-        new = doubt if self._answer is None else cv2.subtract(doubt, self._answer.known)
-        if self._age < HOLDS and cv2.countNonZero(new) < SMALLEST:
+        doubt, answer = doubtful(alpha), self._answer
+        new = doubt if answer is None else cv2.subtract(doubt, answer.settled)
+        adding = answer is not None and answer.adds(alpha)
+        if self._age < HOLDS and cv2.countNonZero(new) < SMALLEST and not adding:
             return
         self._answer = None
-        if cv2.countNonZero(cv2.compare(alpha, FAINT, cv2.CMP_GT)):
+        if not cv2.countNonZero(cv2.compare(alpha, FAINT, cv2.CMP_GT)):
+            return
+        self._age = 0
+        try:
             second = cv2.resize(self._second.mask(picture), self.size, interpolation=cv2.INTER_AREA)
-            self._answer, self._age = Answer.given(grey, alpha, second, doubt), 0
+        except MaskError as error:
+            if not self._failed:
+                log.warning("%s; the fast mask goes on alone", error)
+            self._failed = True
+        else:
+            self._answer = Answer.given(grey, alpha, second, doubt)
 
 
 def doubtful(alpha: Alpha) -> Matte:
