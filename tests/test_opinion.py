@@ -5,6 +5,7 @@ import pytest
 from nbst_live.errors import MaskError
 from nbst_live.fakes import FakeMasker
 from nbst_live.mask import opinion
+from nbst_live.mask.certainty import FAINT
 from nbst_live.mask.opinion import SecondOpinion
 
 WIDTH, HEIGHT = 288, 160
@@ -116,7 +117,7 @@ def test_an_answer_ends_where_the_first_sees_nothing_any_more(networks):
     """A hand that the first network half sees is gone: what it covered is not shown for as much as one frame."""
     hand = np.maximum(person(), thing(level=0.4))
     assert networks.look(hand, np.maximum(person(), thing()), shown(40))[140, 40] > 0.85
-    assert (networks.look(person(), person(), WALL) == person()).all()
+    assert np.abs(networks.look(person(), person(), WALL) - person()).max() <= FAINT
     assert networks.asked == 1
 
 

@@ -37,9 +37,9 @@ SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
 PAUSE, HOLDS = 10, 30
 """Frames from one question to the next: at least, and when there is nothing new to ask about."""
-SAME = 0.15
-"""Mean difference, in a neighbourhood, of the moved frame and the present one, as a share of how light it is, up to
-which an answer holds."""
+NOISE, SAME = 3, 0.15
+"""Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
+levels, and beyond that as a share of how light it is there."""
 NEIGHBOURHOOD = (7, 7)
 
 Plane = npt.NDArray[np.uint8]
@@ -72,8 +72,8 @@ class Answer:
         planes = cv2.merge([self.grey, self.alpha, self.differs, self.settled])
         # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur.
         then, alpha, *where = cv2.split(cv2.remap(planes, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
-        change = cv2.blur(cv2.absdiff(grey, then), NEIGHBOURHOOD)
-        same = cv2.compare(change, cv2.convertScaleAbs(then, alpha=SAME), cv2.CMP_LE)
+        change, light = (cv2.blur(side, NEIGHBOURHOOD) for side in (cv2.absdiff(grey, then), then))
+        same = cv2.compare(change, cv2.convertScaleAbs(light, alpha=SAME, beta=NOISE), cv2.CMP_LE)
         differs, settled = (cv2.bitwise_and(cv2.compare(side, 127, cv2.CMP_GT), same) for side in where)
         return Answer(grey, alpha, differs, settled) if cv2.countNonZero(settled) else None
 
@@ -85,8 +85,8 @@ class Answer:
             return alpha
         said = self.alpha * np.float32(1 / 255)
         seen = cv2.dilate(cv2.morphologyEx(cv2.compare(alpha, FAINT, cv2.CMP_GT), cv2.MORPH_CLOSE, GAP), NEXT)
-        said = cv2.copyTo(said, seen, cv2.min(said, alpha))
-        return cv2.copyTo(said, self.differs, alpha.copy())
+        added = cv2.subtract(cv2.compare(said, FAINT, cv2.CMP_GT), seen)
+        return cv2.copyTo(said, cv2.subtract(self.differs, added), alpha.copy())
 
     def adds(self, alpha: Alpha) -> bool:
         """Whether it makes somebody of what is not in this alpha (h, w)."""
