@@ -21,6 +21,7 @@ clips:
 import argparse
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -269,22 +270,28 @@ def main() -> None:
     alone = OnnxMasker(models.find(args.mask_model), SIZE)
     edge_solver = EdgeSolver(models.find("edge-alpha"))
     peer = OnnxMasker(models.custom(args.peer), SIZE)
+    opened = ExitStack()
+
+    def live(given: Settings) -> Ours:
+        return Ours(opened.enter_context(open_live_masker(given, SIZE)), edge_solver, backdrop)
+
     methods: dict[str, Callable[[list[Shot]], Method]] = {
         "naive": lambda _: Common(alone, backdrop, cut=True),
         "mediapipe_blur": lambda _: Common(peer, backdrop, cut=False),
-        "ours": lambda _: Ours(open_live_masker(settings, SIZE), edge_solver, backdrop),
+        "ours": lambda _: live(settings),
     }
     if args.true_mask:
         methods["true_mask"] = lambda shots: Ours(TrueMask(shots, alone.size), edge_solver, backdrop)
     if args.latency_low:
         late = replace(settings, latency="low")
-        methods["latency_low"] = lambda _: Ours(open_live_masker(late, SIZE), edge_solver, backdrop)
+        methods["latency_low"] = lambda _: live(late)
     found: dict[str, list[Figures]] = {name: [] for name in methods}
     sheet: list[Image] = []
     for clip in clips:
         shots = list(clip.shots())
         for name, make in methods.items():
-            found[name].append(judge(shots, clip.room, make(shots), backdrop, sheet))
+            with opened:
+                found[name].append(judge(shots, clip.room, make(shots), backdrop, sheet))
         if args.each:
             print(f"{clip.name}\n{table({name: rows[-1] for name, rows in found.items()})}")
     rows = {name: mean(each) for name, each in found.items()}

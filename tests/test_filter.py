@@ -11,14 +11,17 @@ import pytest
 import nbst_live
 from nbst_live import BackgroundFilter, app
 from nbst_live import filter as library
+from nbst_live.backdrop.cache import BackdropCache
 from nbst_live.backdrop.fake_worker import FakeWorker
 from nbst_live.backdrop.privacy import raw_share
 from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import InputError, PictureError, ProviderError, SettingError, SolverError
+from nbst_live.fakes import FakeSource
 from nbst_live.mask.matte import MatteRefiner
 from nbst_live.pictures import write_picture
 from nbst_live.pipeline import Pipeline
 from nbst_live.settings import Settings
+from nbst_live.sinks.null import NullSink
 
 SIZE = (320, 180)
 CLIP = SyntheticClip(*SIZE, 10)
@@ -157,6 +160,21 @@ def test_opencvs_threads_are_the_programs_own_but_in_a_run_of_the_command_line(o
         assert cv2.getNumThreads() == opencv_threads
     with app.open_still_masker(Settings(style=("swirl",), threads=2), SIZE):
         assert cv2.getNumThreads() == 2
+
+
+def test_threads_take_turns_as_the_program_has_it_but_more_often_in_a_run_of_the_command_line(
+    worker, opencv_threads, tmp_path
+):
+    before = sys.getswitchinterval()
+    with BackgroundFilter("swirl", cache=False) as live:
+        live(CLIP.frame(0))
+        assert sys.getswitchinterval() == before
+    settings, source = Settings(style=("swirl",), no_virtual_camera=True), FakeSource([CLIP.frame(0)])
+    try:
+        with app.open_live(settings, extra_sinks=(NullSink(),), source=source, cache=BackdropCache(tmp_path)):
+            assert sys.getswitchinterval() == pytest.approx(app.SWITCH_SECONDS) != before
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_a_closed_filter_paints_no_more():

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError
@@ -41,8 +40,6 @@ NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
 levels, and beyond that as a share of how light it is there."""
 NEIGHBOURHOOD = (7, 7)
-
-Plane = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
