@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import cv2
 import hypothesis
 import numpy as np
 import pytest
@@ -43,6 +44,15 @@ def repeatable_chance() -> None:
 def rng() -> np.random.Generator:
     """A generator that is the same for every test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def own_process() -> Iterator[None]:
+    """Puts back what a live run sets for its whole process: its threads' turns at the interpreter, OpenCV's threads."""
+    turns, threads = sys.getswitchinterval(), cv2.getNumThreads()
+    yield
+    sys.setswitchinterval(turns)
+    cv2.setNumThreads(threads)
 
 
 def running() -> set[threading.Thread | BaseProcess]:

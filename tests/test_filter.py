@@ -148,10 +148,8 @@ def test_the_style_can_be_changed_before_the_first_frame_and_after(worker):
 @pytest.fixture
 def opencv_threads():
     """Another number than any that this program would choose."""
-    before = cv2.getNumThreads()
     cv2.setNumThreads(7)
-    yield 7
-    cv2.setNumThreads(before)
+    return 7
 
 
 def test_opencvs_threads_are_the_programs_own_but_in_a_run_of_the_command_line(opencv_threads):
@@ -170,11 +168,8 @@ def test_threads_take_turns_as_the_program_has_it_but_more_often_in_a_run_of_the
         live(CLIP.frame(0))
         assert sys.getswitchinterval() == before
     settings, source = Settings(style=("swirl",), no_virtual_camera=True), FakeSource([CLIP.frame(0)])
-    try:
-        with app.open_live(settings, extra_sinks=(NullSink(),), source=source, cache=BackdropCache(tmp_path)):
-            assert sys.getswitchinterval() == pytest.approx(app.SWITCH_SECONDS) != before
-    finally:
-        sys.setswitchinterval(before)
+    with app.open_live(settings, extra_sinks=(NullSink(),), source=source, cache=BackdropCache(tmp_path)):
+        assert sys.getswitchinterval() == pytest.approx(app.SWITCH_SECONDS) != before
 
 
 def test_a_closed_filter_paints_no_more():
