@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from nbst_live.backdrop import plate as plate_module
 from nbst_live.backdrop.plate import ALONE, Plate, fill
 from nbst_live.capture.synthetic import SyntheticClip
 
@@ -31,6 +32,31 @@ def test_it_averages_the_cameras_noise(rng):
         noisy = np.clip(room + rng.normal(0, 6, room.shape), 0, 255).astype(np.uint8)
         plate.add(noisy, np.zeros((72, 128), np.float32))
     assert plate.picture().astype(np.float32).std() < 3
+
+
+def test_a_room_that_was_handed_out_stays_what_it_was():
+    plate = Plate(WIDTH, HEIGHT)
+    plate.add(np.full((HEIGHT, WIDTH, 3), 50, np.uint8), person(slice(0, 72), slice(0, 64)))
+    room = plate.room()
+    picture, known = room.picture.copy(), room.known.copy()
+    seen_often(plate, np.full((HEIGHT, WIDTH, 3), 70, np.uint8), NOBODY)
+    np.testing.assert_array_equal(room.picture, picture)
+    np.testing.assert_array_equal(room.known, known)
+
+
+def test_it_learns_the_same_band_by_band(monkeypatch):
+    clip = SyntheticClip(WIDTH, HEIGHT, 30)
+    whole, banded = Plate(WIDTH, HEIGHT), Plate(WIDTH, HEIGHT)
+    for index in range(30):
+        picture, alpha = clip.frame(index), small(clip.alpha(index))
+        whole.add(picture, alpha)
+        with monkeypatch.context() as context:
+            context.setattr(plate_module, "BAND", 7 * WIDTH)
+            banded.add(picture, alpha)
+    np.testing.assert_array_equal(banded.known, whole.known)
+    # The last bit of a mean may differ, by where a row begins.
+    assert np.abs(banded.picture().astype(int) - whole.picture()).max() <= 1
+    assert (banded.picture() == whole.picture()).mean() > 0.999
 
 
 def test_nothing_near_the_person_is_taken():

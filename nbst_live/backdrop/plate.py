@@ -4,6 +4,7 @@ Pure but for its own buffers. Pixels near the person are left out by a margin, s
 """
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -46,6 +47,9 @@ FILL_SIZE = 120
 """Long side in pixels at which unseen parts are filled."""
 JOIN = 0.03
 """Width of the soft join of seen and filled parts, as a share of the plate's width."""
+BAND = 1 << 16
+"""Pixels that are learnt at a time: what is made of them on the way stays in the processor's cache, and is small enough
+to lie in memory that was used before."""
 
 
 class Plate:
@@ -78,23 +82,15 @@ class Plate:
     def add(self, picture: Picture, alpha: Alpha) -> None:
         """Takes what is room in `picture`, by its alpha at any size."""
         room = cv2.resize(surely_room(alpha), self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        contradicts = self._contradictions(picture, room)
-        share = cv2.countNonZero(contradicts) / max(1, cv2.countNonZero(room & self.known))
+        contradicts, share = self._contradictions(picture, room)
         if share > STIRRED and self._follow(picture, room, share):
-            contradicts = self._contradictions(picture, room)
-        taken = self._weigh(room, contradicts)
-        again = room & ~taken & ~contradicts
-        early = again & cv2.compare(self._confidence, SETTLED, cv2.CMP_LE)
-        # With a mask it takes four times as long; a mean that is drawn to itself, rounded, stays what it is.
-        seen = self.picture().copy()
-        cv2.copyTo(picture, again & ~early, seen)
-        cv2.accumulateWeighted(seen, self._mean, RATE)
-        for rate, where in ((1.0, taken), (EARLY_RATE, early)):  # most of the time small, or empty
-            x, y, width, height = cv2.boundingRect(where)
-            box = slice(y, y + height), slice(x, x + width)
-            cv2.accumulateWeighted(picture[box], self._mean[box], rate, mask=where[box])
+            contradicts, _ = self._contradictions(picture, room)
+        shown = np.empty_like(self.picture())
+        for rows in self._bands():
+            self._take(picture[rows], room[rows], contradicts[rows], rows)
+            cv2.convertScaleAbs(self._mean[rows], dst=shown[rows])
         cv2.bitwise_or(self.known, room, dst=self.known)
-        self._publish()
+        self._publish(shown)
 
     def picture(self) -> Picture:
         """The plate now, (H, W, 3) uint8 BGR; black where the room was never seen."""
@@ -104,27 +100,48 @@ class Plate:
         """The plate now, and where it is known; another object after every `add`."""
         return self._seen
 
-    def _publish(self) -> None:
+    def _publish(self, picture: Picture) -> None:
         known = self._seen.known
         # Soon no more becomes known: what was made of the old one serves again.
         if not np.array_equal(known, self.known):
             known = self.known.copy()
-        self._seen = Room(cv2.convertScaleAbs(self._mean), known)
+        self._seen = Room(picture, known)
 
-    def _contradictions(self, picture: Picture, room: Matte) -> Matte:
-        """255 where this frame shows the room, and another one than is known."""
-        same = cv2.inRange(cv2.absdiff(picture, self.picture()), (0, 0, 0), (CHANGED,) * 3)
-        return np.asarray(room & self.known & ~same, np.uint8)
+    def _bands(self) -> Iterator[slice]:
+        """Rows that are learnt at a time, from top to bottom."""
+        height, width = self.known.shape
+        step = max(1, BAND // width)
+        return (slice(first, first + step) for first in range(0, height, step))
 
-    def _weigh(self, room: Matte, contradicts: Matte) -> Matte:
-        """Confidence after this frame; returns 255 where its pixel is to be taken as it is."""
-        confidence = self._confidence
-        cv2.subtract(confidence, DOUBT, dst=confidence, mask=contradicts)
-        lost = contradicts & cv2.compare(confidence, 0, cv2.CMP_EQ)
-        counts = (room & ~contradicts) | lost
-        cv2.add(confidence, 1, dst=confidence, mask=counts)
+    def _contradictions(self, picture: Picture, room: Matte) -> tuple[Matte, float]:
+        """255 where this frame shows the room, and another one than is known; and what share that is of what it shows
+        of the known room.
+        """
+        found, shown, known = np.empty_like(room), self.picture(), 0
+        for rows in self._bands():
+            both = room[rows] & self.known[rows]
+            same = cv2.inRange(cv2.absdiff(picture[rows], shown[rows]), (0, 0, 0), (CHANGED,) * 3)
+            cv2.subtract(both, same, dst=found[rows])
+            known += cv2.countNonZero(both)
+        return found, cv2.countNonZero(found) / max(1, known)
+
+    def _take(self, picture: Picture, room: Matte, contradicts: Matte, rows: slice) -> None:
+        """Learns these rows; all else that is given is of them alone."""
+        mean, confidence = self._mean[rows], self._confidence[rows]
+        agrees = room ^ contradicts
+        cv2.subtract(confidence, contradicts & np.uint8(DOUBT), dst=confidence)
+        counts = agrees | (contradicts & cv2.compare(confidence, 0, cv2.CMP_EQ))
+        cv2.add(confidence, counts & np.uint8(1), dst=confidence)
         cv2.min(confidence, SURE, dst=confidence)
-        return np.asarray(counts & cv2.compare(confidence, 1, cv2.CMP_EQ), np.uint8)
+        taken = counts & cv2.compare(confidence, 1, cv2.CMP_EQ)
+        settled = agrees & cv2.compare(confidence, SETTLED, cv2.CMP_GT)
+        # With a mask it takes four times as long; a mean that is drawn to itself, rounded, stays what it is.
+        seen = cv2.copyTo(picture, settled, self.picture()[rows].copy())
+        cv2.accumulateWeighted(seen, mean, RATE)
+        for rate, where in ((1.0, taken), (EARLY_RATE, agrees & ~(taken | settled))):  # mostly small, or empty
+            x, y, width, height = cv2.boundingRect(where)
+            box = slice(y, y + height), slice(x, x + width)
+            cv2.accumulateWeighted(picture[box], mean[box], rate, mask=where[box])
 
     def _follow(self, picture: Picture, room: Matte, share: float) -> bool:
         """Moves what is known along with the camera, or into the new light; after that one look decides. False when it
@@ -143,7 +160,7 @@ class Plate:
             return False
         self.upsets += 1
         self._confidence = np.minimum(self.known, 1)
-        self._publish()
+        self._publish(cv2.convertScaleAbs(self._mean))
         return True
 
 
