@@ -63,11 +63,7 @@ class Company:
         if moved is not None:
             known = known | _gone_along(cv2.bitwise_not(people | self._people), grey, since, moved)
         sure = known & regions
-        count, labels = cv2.connectedComponents(regions, connectivity=8, ltype=cv2.CV_16U)
-        whole, theirs = (np.bincount(side, minlength=count) for side in (labels.reshape(-1), labels[sure > 0]))
-        most = theirs >= HALF * whole
-        most[0] = False
-        found = np.where(most.take(labels), np.uint8(255), sure)
+        found = _completed(sure, regions) if cv2.countNonZero(sure) else sure
         if moved is not None or self._age >= PATIENCE:
             # What touches an arm is not to become an arm, and then what touches that.
             self._begin(grey, people, sure)
@@ -99,6 +95,15 @@ def _movement(alpha: Alpha, grey: Matte, before: Matte) -> Plane | None:
         return None
     scale_x, scale_y = (whole / half for whole, half in zip(grey.shape[::-1], size, strict=True))
     return np.array([[1, 0, x * scale_x], [0, 1, y * scale_y]], np.float32)
+
+
+def _completed(sure: Matte, regions: Matte) -> Matte:
+    """255 where it is `sure`, and in all of each of the `regions` of which HALF is."""
+    count, labels = cv2.connectedComponents(regions, connectivity=8, ltype=cv2.CV_16U)
+    whole, theirs = (np.bincount(labels[side > 0], minlength=count) for side in (regions, sure))
+    most = theirs >= HALF * whole
+    most[0] = False
+    return np.where(most.take(labels), np.uint8(255), sure)
 
 
 def _gone_along(elsewhere: Matte, grey: Matte, since: Matte, moved: Matte) -> Matte:
