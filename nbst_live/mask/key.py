@@ -90,9 +90,7 @@ class DifferenceKey:
         thick = cv2.bitwise_and(cv2.dilate(cv2.morphologyEx(new, cv2.MORPH_OPEN, THICK), RIM), new)
         company = self._company.of(thick, alpha, grey)
         things = cv2.subtract(thick, cv2.dilate(company, RIM))
-        if not cv2.countNonZero(things):
-            return found
-        return np.where(things > 0, np.minimum(found, alpha), found)
+        return cv2.copyTo(cv2.min(found, alpha), things, found.copy())
 
 
 def _reached(alpha: Alpha) -> Window | None:
@@ -120,17 +118,18 @@ def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: SmallRoom) -> Alph
     if not doubtful.any():
         return found
     given = cv2.bitwise_and(cv2.dilate(doubtful.take(labels).astype(np.uint8), RIM), sure)
-    return np.where(given > 0, alpha, found)
+    return cv2.copyTo(alpha, given, found.copy())
 
 
 def _alike(labels: npt.NDArray[np.uint16], count: int, grey: Matte, plate: SmallRoom) -> npt.NDArray[np.bool_]:
     """Which of the regions 1 to `count` - 1 show the plate's own pattern, in whatever light: most of each is known, has
     a pattern, and the two go together.
     """
-    where = np.flatnonzero(cv2.bitwise_and(cv2.compare(labels, 0, cv2.CMP_GT), plate.known))
-    at = labels.reshape(-1)[where]
-    now, then = (side.reshape(-1)[where].astype(np.float32) for side in (grey, plate.grey))
-    whole, pixels = np.bincount(labels.reshape(-1), minlength=count), np.bincount(at, minlength=count)
+    inside = labels > 0
+    where = inside & (plate.known > 0)
+    at = labels[where]
+    now, then = (side[where].astype(np.float32) for side in (grey, plate.grey))
+    whole, pixels = (np.bincount(side, minlength=count) for side in (labels[inside], at))
     mean = [np.bincount(at, side, count) / np.maximum(pixels, 1) for side in (now, then)]
     now, then = (side - average.astype(np.float32)[at] for side, average in zip((now, then), mean, strict=True))
     square_now, square_then, both = (np.bincount(at, p, count) for p in (now * now, then * then, now * then))

@@ -44,14 +44,13 @@ def trust(picture: Picture, framed: Picture, light: Gains, where: Matte) -> floa
     the `picture` (h, w, 3) where `where` (h, w) is 255; not at all where nothing is. A quarter of the pixels will do.
     """
     size = max(1, where.shape[1] // 2), max(1, where.shape[0] // 2)
-    sides = picture, cv2.cvtColor(framed, cv2.COLOR_BGRA2BGR), where
-    now, then, where = (cv2.resize(side, size, interpolation=cv2.INTER_NEAREST) for side in sides)
+    now, then, where = (cv2.resize(p, size, interpolation=cv2.INTER_NEAREST) for p in (picture, framed, where))
     count = cv2.countNonZero(where)
     if not count:
         return 0.0
     apart = (
         cv2.absdiff(one, cv2.convertScaleAbs(other, alpha=float(gain)))
-        for one, other, gain in zip(cv2.split(now), cv2.split(then), light, strict=True)
+        for one, other, gain in zip(cv2.split(now), cv2.split(then), light, strict=False)
     )
     blue, green, red = (cv2.multiply(side, side, dtype=cv2.CV_16U) for side in apart)
     other = cv2.compare(cv2.add(cv2.add(blue, green), red), OTHER**2, cv2.CMP_GT)
