@@ -16,9 +16,8 @@ import numpy as np
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError
 from nbst_live.mask.certainty import FAINT, SOMEBODY
-from nbst_live.mask.flow import Flow, places
-from nbst_live.mask.shrink import shrink
-from nbst_live.stages import Alpha, Masker, Matte, Picture
+from nbst_live.mask.flow import places
+from nbst_live.stages import Alpha, Masker, Matte, Seen
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +62,12 @@ class Answer:
         settled = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
         return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, settled)
 
-    def moved(self, grey: Matte, flow: Flow) -> "Answer | None":
+    def moved(self, seen: Seen) -> "Answer | None":
         """Onto the next frame, as far as that shows the same; None where nothing is left."""
-        x, y = places(flow.back(grey, self.grey))
+        grey, movement = seen.grey, seen.movement
+        if movement is None or movement.since is not self.grey:
+            return None
+        x, y = places(movement.back)
         planes = cv2.merge([self.grey, self.alpha, self.differs, self.settled])
         # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur.
         then, alpha, *where = cv2.split(cv2.remap(planes, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
@@ -92,38 +94,39 @@ class Answer:
 
 
 class SecondOpinion(Closable):
-    """Gives the first masker's alphas, corrected by the second's. For frames of one stream, in one thread; closes
-    both.
+    """Corrects a masker's alphas by what a second one says; without a second they stay as they are. For frames of one
+    stream, in one thread. Closes the second.
     """
 
-    def __init__(self, first: Masker, second: Masker) -> None:
-        self._first, self._second, self._flow = first, second, Flow()
+    def __init__(self, second: Masker | None = None) -> None:
+        self._second = second
         self._answer: Answer | None = None
         self._age, self._failed = HOLDS, False
 
-    @property
-    def provider(self) -> str:
-        return self._first.provider
+    def ask(self, second: Masker | None) -> None:
+        """Has this one asked from now on, and closes the one before. May be called from any thread."""
+        before, self._second = self._second, second
+        if before is not None:
+            before.close()
 
-    @property
-    def size(self) -> tuple[int, int]:
-        return self._first.size
-
-    def mask(self, picture: Picture) -> Alpha:
-        """Alpha at the first network's size. Raises MaskError."""
-        alpha = self._first.mask(picture)
-        grey = cv2.cvtColor(shrink(picture, *self.size), cv2.COLOR_BGR2GRAY)
+    def corrected(self, alpha: Alpha, seen: Seen) -> Alpha:
+        """The first masker's alpha (h, w) of a frame as far as the second does not know better; `alpha` itself is left
+        as it is. `seen` is the frame at that size.
+        """
+        second = self._second
         self._age += 1
+        if second is None:
+            self._answer = None
+            return alpha
         if self._answer is not None:
-            self._answer = self._answer.moved(grey, self._flow)
-        self._ask(picture, grey, alpha)
+            self._answer = self._answer.moved(seen)
+        self._consult(second, seen, alpha)
         return alpha if self._answer is None else self._answer.put_into(alpha)
 
     def close(self) -> None:
-        self._first.close()
-        self._second.close()
+        self.ask(None)
 
-    def _ask(self, picture: Picture, grey: Matte, alpha: Alpha) -> None:
+    def _consult(self, second: Masker, seen: Seen, alpha: Alpha) -> None:
         """Has an answer about this frame, if it is time; none where there is nobody."""
         if self._age < PAUSE:
             return
@@ -137,13 +140,13 @@ class SecondOpinion(Closable):
             return
         self._age = 0
         try:
-            second = cv2.resize(self._second.mask(picture), self.size, interpolation=cv2.INTER_AREA)
+            other = cv2.resize(second.mask(seen.small), alpha.shape[::-1], interpolation=cv2.INTER_AREA)
         except MaskError as error:
             if not self._failed:
                 log.warning("%s; the fast mask goes on alone", error)
             self._failed = True
         else:
-            self._answer = Answer.given(grey, alpha, second, doubt)
+            self._answer = Answer.given(seen.grey, alpha, other, doubt)
 
 
 def doubtful(alpha: Alpha) -> Matte:
