@@ -7,6 +7,7 @@ from nbst_live.mask import opinion
 from nbst_live.mask.certainty import FAINT
 from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.mask.seen import Sight
+from nbst_live.mask.window import WHOLE
 
 WIDTH, HEIGHT = 288, 160
 NOBODY = np.zeros((HEIGHT, WIDTH), np.float32)
@@ -209,3 +210,17 @@ def test_an_answer_of_another_frame_than_the_movement_is_since_counts_no_more(ne
     assert networks.look(wrong, person())[:, :112].max() < 0.01
     networks.sight.of(WALL, WIDTH, HEIGHT)
     assert (networks.look(wrong, person()) == wrong).all()
+
+
+def test_in_its_window_an_answer_moves_and_counts_as_in_the_whole_picture(monkeypatch):
+    """A thing that both networks find, one that only the first does, a hand that it half sees, and all of it moves."""
+    found = {}
+    for name, around in (("window", opinion.around), ("whole", lambda *_: WHOLE)):
+        monkeypatch.setattr(opinion, "around", around)
+        networks, found[name] = Networks(), []
+        for x in range(30, 30 + 3 * opinion.HOLDS // 2, 2):
+            first = np.maximum.reduce([person(200), thing(x), thing(250, 20), thing(145, level=0.4)])
+            second = np.maximum.reduce([person(200), thing(250, 20), thing(145)])
+            found[name].append(networks.look(first, second, shown(x)))
+    assert all((a == b).all() for a, b in zip(*found.values(), strict=True))
+    assert all(alpha[140, 145] > 0.85 for alpha in found["window"])
