@@ -108,7 +108,8 @@ def open_live(
         size = (source.info.width, source.info.height)
         # The solver's process loads torch, its slowest part, while the rest is being opened.
         worker = opened.enter_context(open_worker(size, settings, niceness=SOLVER_NICENESS))
-        masker = opened.enter_context(open_live_masker(settings, size))
+        opinion = opened.enter_context(SecondOpinion())
+        masker = opened.enter_context(open_live_masker(settings, size, opinion))
         cutting = open_cutting(settings)
         backdrop = RoomBackdrop(
             styles[0], size, solver_settings(settings, beside_live=True), worker,
@@ -116,7 +117,7 @@ def open_live(
         )  # fmt: skip
         opened.enter_context(backdrop)
         outputs = opened.enter_context(Outputs([*extra_sinks, *open_sinks(settings, source)]))
-        pipeline = open_pipeline(settings, masker, cutting, backdrop, size)
+        pipeline = open_pipeline(settings, masker, cutting, backdrop, size, opinion)
         preview, view = open_preview(settings, pipeline)
         if view is not None:
             outputs.sinks.append(view)
@@ -172,15 +173,16 @@ def _masker(record: models.ModelRecord, size: tuple[int, int], settings: Setting
     return masker
 
 
-def open_live_masker(settings: Settings, size: tuple[int, int]) -> Masker:
-    """The mask for live frames of (width, height), as late as `--latency` allows; the fast one asks the fine one where
-    it is in doubt. Raises as `open_masker`.
+def open_live_masker(settings: Settings, size: tuple[int, int], opinion: SecondOpinion) -> Masker:
+    """The mask for live frames of (width, height), as late as `--latency` allows. Where it is the fast one, also when
+    it had to be opened again, `opinion` is given the fine one to ask. Raises as `open_masker`.
     """
 
     def reopen(on_cpu: bool) -> Masker:
         chosen = replace(settings, provider="cpu") if on_cpu else settings
         masker = open_masker(chosen, size, live=True)
-        return SecondOpinion(masker, _masker(models.find(FINE), size, chosen)) if masker.name == FAST else masker
+        opinion.ask(_masker(models.find(FINE), size, chosen) if masker.name == FAST else None)
+        return masker
 
     masker = RevivingMasker(reopen(on_cpu=False), reopen)
     return AheadMasker(masker) if settings.latency == "low" else masker
@@ -211,11 +213,16 @@ def open_refiner(settings: Settings, *, over_time: bool = True) -> MatteRefiner:
 
 
 def open_pipeline(
-    settings: Settings, masker: Masker, cutting: Cutting, backdrop: Backdrop, size: tuple[int, int]
+    settings: Settings,
+    masker: Masker,
+    cutting: Cutting,
+    backdrop: Backdrop,
+    size: tuple[int, int],
+    opinion: SecondOpinion | None = None,
 ) -> Pipeline:
     """The way of frames of (width, height) with these stages."""
     people, compositor = People(settings.people), open_compositor(settings, size)
-    return Pipeline(masker, cutting.refiner, backdrop, size, people, compositor, cutting.key)
+    return Pipeline(masker, cutting.refiner, backdrop, size, people, compositor, cutting.key, opinion)
 
 
 def open_compositor(settings: Settings, size: tuple[int, int]) -> Compositor:

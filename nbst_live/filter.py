@@ -15,6 +15,7 @@ from nbst_live.backdrop.room import RoomBackdrop, SolverState
 from nbst_live.capture.opencv import MAX_PIXELS
 from nbst_live.closing import Closable
 from nbst_live.errors import InputError, NbstError, SettingError
+from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.pictures import read_picture
 from nbst_live.pipeline import Pipeline
 from nbst_live.settings import JOINING, MASKING, PAINTING, Settings, parse_values
@@ -156,14 +157,15 @@ class BackgroundFilter(Closable):
         size = (picture.shape[1], picture.shape[0])
         with ExitStack() as opened:
             worker = opened.enter_context(app.open_worker(size, self._settings, niceness=app.SOLVER_NICENESS))
-            masker = opened.enter_context(app.open_live_masker(self._settings, size))
+            opinion = opened.enter_context(SecondOpinion())
+            masker = opened.enter_context(app.open_live_masker(self._settings, size, opinion))
             self._backdrop = RoomBackdrop(
                 self._style, size, self._how, worker, self._cache,
                 photo=self._photo, refresh=self._settings.refresh,
             )  # fmt: skip
             opened.enter_context(self._backdrop)
             cutting = app.open_cutting(self._settings)
-            self._pipeline = app.open_pipeline(self._settings, masker, cutting, self._backdrop, size)
+            self._pipeline = app.open_pipeline(self._settings, masker, cutting, self._backdrop, size, opinion)
             self._pipeline.panic = self._hidden
             self._size = size
             self._opened = opened.pop_all()

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, SourceStalled
-from nbst_live.stages import Alpha, Frame, Picture, Source, Trimap
+from nbst_live.stages import Alpha, Frame, Seen, Source, Trimap
 from nbst_live.threads import Worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Who is in a frame: the picture at the network's size, and of the same size alpha, and that corrected."""
+    """Who is in a frame: what is seen of it at the network's size, and of the same size alpha, and that corrected."""
 
-    small: Picture
+    seen: Seen
     alpha: Alpha
     corrected: Alpha
 

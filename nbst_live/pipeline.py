@@ -1,4 +1,4 @@
-"""The way of a frame: mask, key, trimap, backdrop, matte, composite; and the loop that sends frames down it.
+"""The way of a frame: mask, opinion, key, trimap, backdrop, matte, composite; and the loop that sends frames down it.
 
 Privacy: whatever happens on the way, what comes out is a person over a painted backdrop, or the backdrop alone.
 """
@@ -15,7 +15,9 @@ from nbst_live.composite import Compositor
 from nbst_live.errors import MaskError, SinkError, SourceEnded, SourceStalled
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.mask.people import People
+from nbst_live.mask.seen import Sight
 from nbst_live.mask.shrink import shrink
 from nbst_live.masked import Found, Masked, MaskedFrames
 from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
@@ -66,6 +68,7 @@ class Pipeline:
         people: People | None = None,
         compositor: Compositor | None = None,
         key: DifferenceKey | None = None,
+        opinion: SecondOpinion | None = None,
     ) -> None:
         self.timer = StageTimer()
         self.counts = Counts()
@@ -74,7 +77,8 @@ class Pipeline:
         self._masker, self._refiner, self._backdrop = masker, matte, backdrop
         self._people = people or People("all")
         self._compositor = compositor or Compositor(*size)
-        self._key = key
+        self._key, self._opinion = key, opinion
+        self._sight = Sight()
 
     def process(self, frame: Frame) -> Picture:
         """The finished picture of a frame, (H, W, 3) uint8 BGR, valid until the next call."""
@@ -86,19 +90,23 @@ class Pipeline:
         small = shrink(frame.picture, *self._masker.size)
         try:
             alpha = self._masker.mask(small)
+            # Only now, so that everything over time goes from one frame that has a mask to the next.
+            seen = self._sight.of(small, *alpha.shape[::-1])
+            if self._opinion is not None:
+                alpha = self._opinion.corrected(alpha, seen)
             found = time.perf_counter()
-            corrected = alpha if self._key is None else self._key.correct(alpha, small, self._backdrop.room())
+            corrected = alpha if self._key is None else self._key.correct(alpha, seen, self._backdrop.room())
         except MaskError as error:
             return Masked(frame, error, {"mask": time.perf_counter() - began})
         seconds = {"mask": found - began, "key": time.perf_counter() - found}
-        return Masked(frame, Found(small, alpha, corrected), seconds)
+        return Masked(frame, Found(seen, alpha, corrected), seconds)
 
     def outline(self, masked: Masked) -> Masked:
         """The step between: the trimap, if there is a mask."""
         if isinstance(masked.found, MaskError):
             return masked
         began = time.perf_counter()
-        trimap = self._refiner.trimap(self._people.keep(masked.found.corrected), masked.found.small)
+        trimap = self._refiner.trimap(self._people.keep(masked.found.corrected), masked.found.seen)
         return masked.outlined(trimap, time.perf_counter() - began)
 
     def finish(self, masked: Masked) -> Picture:

@@ -4,9 +4,9 @@ A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0,
 network's size. A matte is the refined alpha, `(H, W) uint8`, 0..255, at the picture's size. Every docstring of the
 package uses these three words for exactly this.
 
-The way of a frame: Source.read -> Masker.mask -> DifferenceKey.correct -> MatteRefiner.trimap -> Backdrop.observe,
-latest and room -> MatteRefiner.settle -> a Cutout -> Compositor.blend -> Sink.send. Every stage is closed exactly once,
-in reverse order of opening, by whoever opened it (see app.py).
+The way of a frame: Source.read -> Masker.mask -> SecondOpinion.corrected -> DifferenceKey.correct ->
+MatteRefiner.trimap -> Backdrop.observe, latest and room -> MatteRefiner.settle -> a Cutout -> Compositor.blend ->
+Sink.send. Every stage is closed exactly once, in reverse order of opening, by whoever opened it (see app.py).
 """
 
 from dataclasses import dataclass
@@ -63,6 +63,29 @@ class Room:
 
     picture: Picture
     known: Matte
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Movement:
+    """Where everything was in an earlier frame: `since` is that frame, grey, (h, w) uint8, and `back` how far off each
+    pixel was in it, (h, w, 2) float32, x and y in pixels.
+
+    Who keeps something of an earlier frame knows by `since`, the very array, whether this is the movement since then.
+    """
+
+    since: Matte
+    back: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A frame at the network's size: `small`, (h, w, 3) uint8 BGR, and `grey`, (h, w) uint8. `movement` is None of the
+    first frame, of one of another size, and of pictures that stand for themselves.
+    """
+
+    small: Picture
+    grey: Matte
+    movement: Movement | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

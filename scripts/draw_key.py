@@ -19,7 +19,7 @@ from nbst_live.capture.drawn_room import draw_room
 from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
-from nbst_live.mask.shrink import shrink
+from nbst_live.mask.seen import Sight
 from nbst_live.pictures import cover, open_style, write_picture
 from nbst_live.stages import Alpha
 
@@ -42,10 +42,10 @@ def main() -> None:
         room = way.room()
         result, _ = way.step(shot.picture)
         if index in FRAMES:
-            small = shrink(shot.picture, *masker.size)
-            alpha = masker.mask(small)
+            seen = Sight(over_time=False).of(shot.picture, *masker.size)
+            alpha = masker.mask(seen.small)
             known = cv2.copyTo(room.picture, room.known)
-            cells = [shot.picture, grey(alpha), known, grey(key.correct(alpha, small, room)), result]
+            cells = [shot.picture, grey(alpha), known, grey(key.correct(alpha, seen, room)), result]
             rows.append(np.hstack([cv2.resize(cell, CELL, interpolation=cv2.INTER_AREA) for cell in cells]))
     write_picture(args.output, np.vstack(rows))
 

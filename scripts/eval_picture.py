@@ -40,6 +40,7 @@ from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.pictures import cover, open_style
 from nbst_live.pipeline import Pipeline
 from nbst_live.settings import Settings
@@ -99,9 +100,11 @@ class TrueMask(Closable):
 class Ours:
     """The product's own stages in their own order."""
 
-    def __init__(self, masker: Masker, edge: EdgeSolver, backdrop: Picture) -> None:
+    def __init__(
+        self, masker: Masker, edge: EdgeSolver, backdrop: Picture, opinion: SecondOpinion | None = None
+    ) -> None:
         self._backdrop, key = Painted(backdrop), DifferenceKey(models.find("room-key"))
-        self._way = Pipeline(masker, MatteRefiner(edge), self._backdrop, SIZE, key=key)
+        self._way = Pipeline(masker, MatteRefiner(edge), self._backdrop, SIZE, key=key, opinion=opinion)
         self._index = 0
 
     def step(self, picture: Image) -> tuple[Image, Plane]:
@@ -273,7 +276,8 @@ def main() -> None:
     opened = ExitStack()
 
     def live(given: Settings) -> Ours:
-        return Ours(opened.enter_context(open_live_masker(given, SIZE)), edge_solver, backdrop)
+        opinion = opened.enter_context(SecondOpinion())
+        return Ours(opened.enter_context(open_live_masker(given, SIZE, opinion)), edge_solver, backdrop, opinion)
 
     methods: dict[str, Callable[[list[Shot]], Method]] = {
         "naive": lambda _: Common(alone, backdrop, cut=True),

@@ -6,16 +6,18 @@ import pytest
 
 from nbst_live.errors import MaskError, SourceEnded, SourceError, SourceStalled
 from nbst_live.fakes import FakeSource
+from nbst_live.mask.seen import Sight
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.masked import Found, Masked, MaskedFrames
 
 PICTURE = np.zeros((9, 16, 3), np.uint8)
-TRIMAP = Trimaps(over_time=False).make(np.zeros((9, 16), np.float32), PICTURE)
+SEEN = Sight().of(PICTURE, 16, 9)
+TRIMAP = Trimaps().make(np.zeros((9, 16), np.float32), SEEN)
 
 
 def found(level):
     alpha = np.full((9, 16), level, np.float32)
-    return Found(PICTURE, alpha, alpha)
+    return Found(SEEN, alpha, alpha)
 
 
 NOBODY = found(0)

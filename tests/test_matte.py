@@ -10,10 +10,11 @@ from nbst_live.mask.evidence import Evidence, Rooms
 from nbst_live.mask.flow import Flow
 from nbst_live.mask.light import gains
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.seen import Sight
 from nbst_live.mask.steady import HOLD, Steadiness
 from nbst_live.mask.window import WHOLE
 from nbst_live.models import find
-from nbst_live.stages import Room, Trimap
+from nbst_live.stages import Room, Seen, Trimap
 
 WIDTH, HEIGHT = 640, 360
 EDGE = EdgeSolver(find("edge-alpha"))
@@ -138,7 +139,8 @@ def test_a_finely_patterned_room_is_believed(stripe):
     known = np.full(wall.shape[:2], 255, np.uint8)
     refiner = MatteRefiner(EDGE, over_time=False)
     alpha = network_alpha(truth)
-    assert Rooms().known(Room(wall, known), refiner.trimap(alpha, picture)).belief.min() == 1
+    trimap = refiner.trimap(alpha, Sight().of(picture, 160, 90))
+    assert Rooms().known(Room(wall, known), trimap).belief.min() == 1
 
 
 def test_the_cutout_lists_all_mixed_pixels_of_its_matte_with_their_alpha_and_colours():
@@ -151,21 +153,25 @@ def test_the_cutout_lists_all_mixed_pixels_of_its_matte_with_their_alpha_and_col
     assert cutout.colours.shape == (3, len(cutout.mixed))
 
 
+def seen(sight: Sight, grey: np.ndarray) -> Seen:
+    """A grey picture at its own size."""
+    return sight.of(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), *grey.shape[::-1])
+
+
 def test_flicker_of_the_light_alone_is_no_movement(rng):
     picture, truth = scene(300)
-    alpha, steady = network_alpha(truth), Steadiness()
+    alpha, steady, sight = network_alpha(truth), Steadiness(), Sight()
     for light in (1.0, 1.02, 0.98):
-        grey = cv2.resize((picture[..., 0] * light).astype(np.uint8), alpha.shape[::-1])
-        _, keep, _ = steady.update(alpha, grey)
+        _, keep, _ = steady.update(alpha, sight.of((picture * light).astype(np.uint8), 160, 90))
     assert keep.min() > 0.6 * HOLD
 
 
 def test_what_is_white_in_a_stronger_light_is_no_other():
-    steady, grey = Steadiness(), np.full((90, 160), 150, np.uint8)
+    steady, sight, grey = Steadiness(), Sight(), np.full((90, 160, 3), 150, np.uint8)
     grey[:, 80:] = 250
-    alpha = np.full(grey.shape, 0.5, np.float32)
-    steady.update(alpha, grey)
-    _, keep, _ = steady.update(alpha, (grey * 1.3).clip(0, 255).astype(np.uint8))
+    alpha = np.full((90, 160), 0.5, np.float32)
+    steady.update(alpha, sight.of(grey, 160, 90))
+    _, keep, _ = steady.update(alpha, sight.of((grey * 1.3).clip(0, 255).astype(np.uint8), 160, 90))
     assert keep[:, 100:].min() > 0.8 * HOLD
 
 
@@ -180,11 +186,11 @@ def test_small_pictures_leave_the_search_for_movement_as_it_was(rng):
 def test_what_was_known_moves_along_with_the_picture(rng):
     texture = cv2.GaussianBlur(rng.integers(0, 256, (120, 200), np.uint8), (0, 0), 3)
     texture = cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX)
-    steady = Steadiness()
+    steady, sight = Steadiness(), Sight()
     alpha = np.zeros((90, 160), np.float32)
     alpha[30:60, 50:90] = 1
-    steady.update(alpha, np.ascontiguousarray(texture[10:100, 20:180]))
-    moved, keep, _ = steady.update(np.zeros_like(alpha), np.ascontiguousarray(texture[10:100, 17:177]))
+    steady.update(alpha, seen(sight, texture[10:100, 20:180]))
+    moved, keep, _ = steady.update(np.zeros_like(alpha), seen(sight, texture[10:100, 17:177]))
     assert keep[35:55, 60:85].min() > 0.5
     assert moved[35:55, 54:91].min() > 0.5
     assert moved[35:55, 45:50].max() < 0.2
@@ -192,9 +198,9 @@ def test_what_was_known_moves_along_with_the_picture(rng):
 
 def test_the_movement_is_that_of_the_whole_picture_and_nothing_is_kept_outside_of_the_window(rng):
     texture = cv2.GaussianBlur(rng.integers(0, 256, (90, 240), np.uint8), (0, 0), 3)
-    before, now = (np.ascontiguousarray(texture[:, x : x + 160]) for x in (20, 23))
-    window = slice(30, 60), slice(50, 90)
-    alpha, found = np.full(now.shape, 0.5, np.float32), []
+    sight, window = Sight(), (slice(30, 60), slice(50, 90))
+    before, now = (seen(sight, texture[:, x : x + 160]) for x in (20, 23))
+    alpha, found = np.full(now.grey.shape, 0.5, np.float32), []
     for steady, where in ((Steadiness(), WHOLE), (Steadiness(), window)):
         steady.update(alpha * 0, before, where)
         found.append(steady.update(alpha, now, where))
@@ -205,6 +211,18 @@ def test_the_movement_is_that_of_the_whole_picture_and_nothing_is_kept_outside_o
     assert not kept.any()
     steadied[window] = 0.5
     assert (steadied == 0.5).all()
+
+
+def test_an_alpha_of_another_frame_than_the_movement_is_since_is_not_kept():
+    """One that the trimap never saw, as its mask had failed half way."""
+    steady, sight, picture = Steadiness(), Sight(), np.full((90, 160, 3), 90, np.uint8)
+    alpha = np.full((90, 160), 0.5, np.float32)
+    steady.update(alpha, sight.of(picture, 160, 90))
+    assert steady.update(alpha * 0, sight.of(picture, 160, 90))[0].min() > 0.4
+    sight.of(picture, 160, 90)
+    steadied, keep, movement = steady.update(alpha * 0, sight.of(picture, 160, 90))
+    assert not any(plane.any() for plane in (steadied, keep, movement))
+    assert steady.update(alpha, sight.of(picture, 160, 90))[1].min() > 0.8 * HOLD
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
@@ -266,7 +284,8 @@ def test_after_a_failure_half_way_nothing_of_the_frame_before_is_believed(fails_
     refiner = MatteRefiner(FailingEdge(fails_at))
     other, _ = scene(330)
     picture, truth = scene(300)
-    trimaps = [refiner.trimap(network_alpha(truth), picture) for _ in range(3)]
+    sight = Sight()
+    trimaps = [refiner.trimap(network_alpha(truth), sight.of(picture, 160, 90)) for _ in range(3)]
     refiner.settle(trimaps[0], other)
     with pytest.raises(MaskError):
         refiner.settle(trimaps[1], other)

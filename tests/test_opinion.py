@@ -2,11 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from nbst_live.errors import MaskError
 from nbst_live.fakes import FakeMasker
 from nbst_live.mask import opinion
 from nbst_live.mask.certainty import FAINT
 from nbst_live.mask.opinion import SecondOpinion
+from nbst_live.mask.seen import Sight
+from nbst_live.mask.window import WHOLE
 
 WIDTH, HEIGHT = 288, 160
 NOBODY = np.zeros((HEIGHT, WIDTH), np.float32)
@@ -39,24 +40,23 @@ class Networks:
     """Two networks that find what they are told to, at sizes of their own; `asked` counts for the second."""
 
     def __init__(self) -> None:
-        self.asked, self.first, self.second = 0, person(), person()
-        fine = FakeMasker(self._fine, size=(2 * WIDTH, 2 * HEIGHT))
-        self.both = SecondOpinion(FakeMasker(lambda _: self.first.copy(), size=(WIDTH, HEIGHT)), fine)
+        self.asked, self.second, self.sight = 0, person(), Sight()
+        self.opinion = SecondOpinion(FakeMasker(self._fine, size=(2 * WIDTH, 2 * HEIGHT)))
 
     def _fine(self, _: np.ndarray) -> np.ndarray:
         self.asked += 1
         return cv2.resize(self.second, (2 * WIDTH, 2 * HEIGHT))
 
     def look(self, first: np.ndarray, second: np.ndarray, picture: np.ndarray = WALL) -> np.ndarray:
-        self.first, self.second = first, second
-        return self.both.mask(picture)
+        self.second = second
+        return self.opinion.corrected(first, self.sight.of(picture, WIDTH, HEIGHT))
 
 
 @pytest.fixture
 def networks():
     networks = Networks()
     yield networks
-    networks.both.close()
+    networks.opinion.close()
 
 
 @pytest.mark.parametrize("x", [40, 105], ids=["apart from somebody", "touching somebody"])
@@ -178,21 +178,49 @@ def test_specks_are_not_asked_about(networks):
 
 
 def test_the_first_goes_on_alone_where_the_second_fails_and_it_is_told_once(caplog):
-    wrong = np.maximum(person(), thing())
-    first = FakeMasker(lambda _: wrong, size=(WIDTH, HEIGHT))
+    wrong, sight = np.maximum(person(), thing()), Sight()
     second = FakeMasker(lambda _: person(), fails=range(2), size=(WIDTH, HEIGHT))
-    with SecondOpinion(first, second) as both:
-        found = [both.mask(WALL)[:, :112].max() for _ in range(2 * opinion.PAUSE + 1)]
+    with SecondOpinion(second) as opinion_:
+        found = [
+            opinion_.corrected(wrong, sight.of(WALL, WIDTH, HEIGHT))[:, :112].max()
+            for _ in range(2 * opinion.PAUSE + 1)
+        ]
     assert all(level > 0.8 for level in found[:-1])
     assert found[-1] < 0.01
     assert len(caplog.records) == 1
     assert wrong[:, :112].max() > 0.8, "the first network's own array is left as it was"
-    assert first.closings == second.closings == 1
+    assert second.closings == 1
 
 
-def test_a_mask_that_fails_is_told():
-    failing = FakeMasker(lambda _: person(), fails={0}, size=(WIDTH, HEIGHT))
-    with SecondOpinion(failing, FakeMasker(lambda _: person(), size=(WIDTH, HEIGHT))) as both:
-        with pytest.raises(MaskError):
-            both.mask(WALL)
-        assert (both.mask(WALL) == person()).all()
+def test_without_a_second_the_first_is_believed_and_one_that_comes_later_is_asked_at_once(networks):
+    wrong = np.maximum(person(), thing())
+    assert networks.look(wrong, person())[:, :112].max() < 0.01
+    gone, fresh = FakeMasker(lambda _: person()), FakeMasker(lambda _: person(), size=(WIDTH, HEIGHT))
+    networks.opinion.ask(gone)
+    networks.opinion.ask(None)
+    assert gone.closings == 1
+    assert all(networks.look(wrong, person()) is wrong for _ in range(opinion.HOLDS))
+    networks.opinion.ask(fresh)
+    assert networks.look(wrong, person())[:, :112].max() < 0.01
+    assert (fresh.calls, fresh.closings, networks.asked) == (1, 0, 1)
+
+
+def test_an_answer_of_another_frame_than_the_movement_is_since_counts_no_more(networks):
+    wrong = np.maximum(person(), thing())
+    assert networks.look(wrong, person())[:, :112].max() < 0.01
+    networks.sight.of(WALL, WIDTH, HEIGHT)
+    assert (networks.look(wrong, person()) == wrong).all()
+
+
+def test_in_its_window_an_answer_moves_and_counts_as_in_the_whole_picture(monkeypatch):
+    """A thing that both networks find, one that only the first does, a hand that it half sees, and all of it moves."""
+    found = {}
+    for name, around in (("window", opinion.around), ("whole", lambda *_: WHOLE)):
+        monkeypatch.setattr(opinion, "around", around)
+        networks, found[name] = Networks(), []
+        for x in range(30, 30 + 3 * opinion.HOLDS // 2, 2):
+            first = np.maximum.reduce([person(200), thing(x), thing(250, 20), thing(145, level=0.4)])
+            second = np.maximum.reduce([person(200), thing(250, 20), thing(145)])
+            found[name].append(networks.look(first, second, shown(x)))
+    assert all((a == b).all() for a, b in zip(*found.values(), strict=True))
+    assert all(alpha[140, 145] > 0.85 for alpha in found["window"])

@@ -9,11 +9,14 @@ from nbst_live.capture.synthetic import SyntheticClip
 from nbst_live.errors import MaskError, SinkError, SourceError
 from nbst_live.fakes import FakeBackdrop, FakeMasker, FakeSink, FakeSource
 from nbst_live.mask.edge import EdgeSolver
+from nbst_live.mask.flow import Flow
+from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.mask.people import People
 from nbst_live.models import find
 from nbst_live.pipeline import Outputs, Pipeline, _together, run
-from nbst_live.stages import Room
+from nbst_live.stages import Frame, Room
 
 SIZE = (160, 90)
 EDGE = EdgeSolver(find("edge-alpha"))
@@ -146,7 +149,7 @@ def test_the_key_corrects_what_is_shown_and_the_backdrop_hears_of_both():
     class Swapping:
         """Finds the person on the right instead."""
 
-        def correct(self, alpha, small, known):
+        def correct(self, alpha, seen, known):
             assert (alpha == left).all()
             assert known is room
             return right
@@ -162,7 +165,7 @@ def test_the_key_corrects_what_is_shown_and_the_backdrop_hears_of_both():
 
 def test_a_key_that_fails_is_a_mask_that_fails():
     class Failing:
-        def correct(self, alpha, small, room):
+        def correct(self, alpha, seen, room):
             raise MaskError("failed, as asked")
 
     sink = FakeSink()
@@ -172,6 +175,62 @@ def test_a_key_that_fails_is_a_mask_that_fails():
     ran(FakeSource(CLIP.frame, frames=2), [sink], pipeline)
     assert pipeline.counts.mask_failures == 2
     assert all((picture == BACKDROP).all() for picture in sink.pictures)
+
+
+def test_where_everything_was_is_looked_for_once_a_frame_and_since_the_last_one_with_a_mask(monkeypatch):
+    found, back = [], Flow.back
+    monkeypatch.setattr(Flow, "back", lambda *asked: found.append(asked[1:]) or back(*asked))
+    opinion = SecondOpinion(FakeMasker(lambda _: CLIP.alpha(0)))
+    pipeline = Pipeline(
+        FakeMasker(lambda _: CLIP.alpha(0), fails={2}), MatteRefiner(EDGE), FakeBackdrop(BACKDROP), SIZE,
+        key=DifferenceKey(find("room-key")), opinion=opinion,
+    )  # fmt: skip
+    for index in range(5):
+        pipeline.process(Frame(CLIP.frame(index), index, 0.0, 0.0))
+    grey = [cv2.cvtColor(CLIP.frame(index), cv2.COLOR_BGR2GRAY) for index in range(5)]
+    assert len(found) == 3
+    for (now, before), pair in zip(found, [(1, 0), (3, 1), (4, 3)], strict=True):
+        assert (now == grey[pair[0]]).all()
+        assert (before == grey[pair[1]]).all()
+
+
+def test_what_the_trimap_missed_since_the_key_failed_is_no_frame_before():
+    class Failing:
+        calls = 0
+
+        def correct(self, alpha, seen, room):
+            self.calls += 1
+            if self.calls == 3:
+                raise MaskError("failed, as asked")
+            return alpha
+
+    pipeline = Pipeline(
+        FakeMasker(lambda _: CLIP.alpha(0)), MatteRefiner(EDGE), FakeBackdrop(BACKDROP), SIZE, key=Failing()
+    )
+    frames = [Frame(CLIP.frame(0), index, 0.0, 0.0) for index in range(5)]
+    trimaps = [pipeline.outline(pipeline.look(frame)).trimap for frame in frames]
+    assert trimaps.pop(2) is None
+    kept = [trimap.fit[..., 2][(trimap.person | trimap.room) == 0].max() for trimap in trimaps]
+    assert [share > 0.5 for share in kept] == [False, True, False, True]
+
+
+def test_the_opinion_is_heard_before_the_key_and_its_alpha_is_what_the_backdrop_learns_by():
+    wrong, right = np.zeros((2, 90, 160), np.float32)
+    wrong[30:, 20:140], right[30:, 20:60] = 1, 1
+    given = []
+
+    class Listening:
+        def correct(self, alpha, seen, room):
+            given.append(alpha)
+            return alpha
+
+    backdrop, opinion = FakeBackdrop(BACKDROP), SecondOpinion(FakeMasker(lambda _: right))
+    pipeline = Pipeline(
+        FakeMasker(lambda _: wrong), MatteRefiner(EDGE), backdrop, SIZE, key=Listening(), opinion=opinion
+    )
+    ran(FakeSource(CLIP.frame, frames=1), [FakeSink()], pipeline)
+    assert (given[0] == right).all()
+    assert (backdrop.seen[0][1] == right).all()
 
 
 def test_tick_ends_the_run():

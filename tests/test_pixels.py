@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from nbst_live.mask.pixels import Raster, Subdivision
+from nbst_live.mask.seen import Sight
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.stages import Trimap
 
@@ -23,7 +24,7 @@ def disc(shape: tuple[int, int]) -> np.ndarray:
 @pytest.fixture(scope="module")
 def trimap() -> Trimap:
     alpha = cv2.GaussianBlur(disc(SMALL), (0, 0), 1.0) / np.float32(255)
-    return Trimaps(over_time=False).make(alpha, disc(SMALL)[..., None].repeat(3, axis=2))
+    return Trimaps().make(alpha, Sight().of(disc(SMALL)[..., None].repeat(3, axis=2), *SMALL[::-1]))
 
 
 @pytest.mark.parametrize("shape", SIZES)
@@ -52,7 +53,7 @@ def test_what_the_trimap_is_sure_of_stays_whatever_lies_beside_it(trimap, shape,
 def test_a_slit_between_the_corners_is_looked_at_where_the_network_is_in_doubt(shape):
     alpha = np.ones(SMALL, np.float32)
     alpha[:, 78:82] = (0.85, 0.5, 0.5, 0.85)
-    trimap = Trimaps(over_time=False).make(alpha, np.full((*SMALL, 3), 90, np.uint8))
+    trimap = Trimaps().make(alpha, Sight().of(np.full((*SMALL, 3), 90, np.uint8), *SMALL[::-1]))
     matte, parts = np.zeros(shape, np.uint8), Subdivision(trimap, shape)
     left = parts.fill(np.full(len(parts.corners.where), 255, np.uint8), matte).where
     looked_at = np.zeros(shape, bool)

@@ -26,7 +26,7 @@ from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
-from nbst_live.mask.shrink import shrink
+from nbst_live.mask.seen import Sight
 from nbst_live.pictures import open_style
 from nbst_live.pipeline import Outputs, Pipeline, run
 from nbst_live.sinks.null import NullSink
@@ -166,7 +166,7 @@ def test_who_passes_a_known_room_leaves_nothing_of_it_behind(rng, speed):
     for _ in range(2):
         wall = cv2.resize(rng.integers(0, 256, (9, 12, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
         room = Room(wall, np.full(wall.shape[:2], 255, np.uint8))
-        key, refiner = DifferenceKey(models.find("room-key")), MatteRefiner(EDGE)
+        key, refiner, sight = DifferenceKey(models.find("room-key")), MatteRefiner(EDGE), Sight()
         for index in range(24):
             alpha = np.zeros((height, width), np.float32)
             if index > 2:
@@ -175,9 +175,9 @@ def test_who_passes_a_known_room_leaves_nothing_of_it_behind(rng, speed):
                 alpha = cv2.GaussianBlur(alpha, (0, 0), 1.5)
             share = alpha[..., None]
             picture = (wall * (1 - share) + np.array((40, 80, 200)) * share).astype(np.uint8)
-            small = shrink(picture, 288, 160)
-            found = key.correct(cv2.resize(alpha, (288, 160), interpolation=cv2.INTER_AREA), small, room)
-            matte = refiner.settle(refiner.trimap(found, small), picture, room).matte
+            seen = sight.of(picture, 288, 160)
+            found = key.correct(cv2.resize(alpha, (288, 160), interpolation=cv2.INTER_AREA), seen, room)
+            matte = refiner.settle(refiner.trimap(found, seen), picture, room).matte
             nobody = cv2.dilate(alpha, np.ones((9, 9))) < 0.01
             shown, pixels = shown + int((matte[nobody] > 200).sum()), pixels + int(nobody.sum())
     assert shown < 2e-4 * pixels

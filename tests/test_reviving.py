@@ -5,10 +5,13 @@ import logging
 import numpy as np
 import pytest
 
+from nbst_live import app
 from nbst_live.errors import MaskError, ProviderError
 from nbst_live.fakes import FakeMasker
 from nbst_live.mask import reviving
+from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.mask.reviving import LOST_FRAMES, RevivingMasker
+from nbst_live.settings import Settings
 
 PICTURE = np.zeros((9, 16, 3), np.uint8)
 
@@ -62,3 +65,15 @@ def test_where_it_cannot_be_opened_as_before_the_cpu_takes_over():
     assert failures(RevivingMasker(lost, reopen), 20) == LOST_FRAMES + 1
     assert asked == [False, True]
     assert (lost.closings, on_the_cpu.calls) == (1, 20 - LOST_FRAMES - 1)
+
+
+def test_the_fast_mask_that_takes_over_is_given_the_fine_one_to_ask(monkeypatch):
+    fine_on_the_card, fast, asked = masker(fails=range(99)), masker(), masker()
+    fine_on_the_card.name, fast.name = app.FINE, app.FAST
+    opened, seconds = iter([fine_on_the_card, fast]), []
+    monkeypatch.setattr(app, "open_masker", lambda *_, live: next(opened))
+    monkeypatch.setattr(app, "_masker", lambda record, *_: asked if record.name == app.FINE else None)
+    monkeypatch.setattr(SecondOpinion, "ask", lambda _, second: seconds.append(second))
+    with app.open_live_masker(Settings(), (16, 9), SecondOpinion()) as tried:
+        assert failures(tried, 9) == LOST_FRAMES
+    assert seconds == [None, asked]

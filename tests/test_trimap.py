@@ -9,9 +9,11 @@ import pytest
 from nbst_live.mask import trimap as trimaps
 from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.matte import MatteRefiner
+from nbst_live.mask.seen import Sight
 from nbst_live.mask.trimap import Trimaps
 from nbst_live.mask.window import MARGIN, WHOLE, around
 from nbst_live.models import find
+from nbst_live.stages import Trimap
 
 SHAPE = 160, 288
 PLANES = "fit", "bounds", "near_person", "near_room", "next_person", "next_room"
@@ -29,12 +31,22 @@ def room(rng: np.random.Generator) -> np.ndarray:
     return cv2.resize(rng.integers(0, 256, (20, 36, 3), np.uint8), SHAPE[::-1], interpolation=cv2.INTER_CUBIC)
 
 
+class Stream:
+    """Trimaps of frame after frame."""
+
+    def __init__(self) -> None:
+        self._sight, self._trimaps = Sight(), Trimaps()
+
+    def make(self, alpha: np.ndarray, picture: np.ndarray) -> Trimap:
+        return self._trimaps.make(alpha, self._sight.of(picture, *SHAPE[::-1]))
+
+
 @pytest.mark.parametrize("x", [0, 101, 150, 287])
 def test_at_the_edge_the_planes_are_those_of_the_whole_picture(monkeypatch, rng, x):
-    picture = room(rng)
-    found = Trimaps(over_time=False).make(somebody(x), picture)
+    seen = Sight().of(room(rng), *SHAPE[::-1])
+    found = Trimaps().make(somebody(x), seen)
     monkeypatch.setattr(trimaps, "around", lambda _: WHOLE)
-    whole = Trimaps(over_time=False).make(somebody(x), picture)
+    whole = Trimaps().make(somebody(x), seen)
     edge = (whole.person | whole.room) == 0
     assert edge.any()
     for name in PLANES:
@@ -69,7 +81,7 @@ def test_what_no_plane_holds_is_not_read_however_small_the_frame(monkeypatch, rn
 
 
 def test_an_arm_that_the_mask_loses_for_a_moment_is_kept_in_the_window(rng):
-    picture, made = room(rng), Trimaps(over_time=True)
+    picture, made = room(rng), Stream()
     for _ in range(3):
         made.make(somebody(120, arm=True), picture)
     lost = made.make(somebody(120), picture)
@@ -80,7 +92,7 @@ def test_an_arm_that_the_mask_loses_for_a_moment_is_kept_in_the_window(rng):
 
 
 def test_nobody_has_no_edge_and_nothing_to_keep(rng):
-    made = Trimaps(over_time=True)
+    made = Stream()
     for _ in range(2):
         found = made.make(np.zeros(SHAPE, np.float32), room(rng))
     assert not found.person.any()
@@ -88,7 +100,7 @@ def test_nobody_has_no_edge_and_nothing_to_keep(rng):
 
 
 def test_a_person_as_wide_as_the_picture_whom_the_mask_loses_for_a_moment_is_kept_wholly(rng):
-    picture, made, wide = room(rng), Trimaps(over_time=True), np.zeros(SHAPE, np.float32)
+    picture, made, wide = room(rng), Stream(), np.zeros(SHAPE, np.float32)
     wide[40:] = 1
     for _ in range(3):
         made.make(wide, picture)

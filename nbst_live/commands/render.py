@@ -13,7 +13,7 @@ from nbst_live.backdrop.still import StillBackdrop, paint
 from nbst_live.commands.progress import Interruption, PaintingBar, bar
 from nbst_live.errors import MaskError, SourceEnded, SourceStalled
 from nbst_live.mask.key import DifferenceKey
-from nbst_live.mask.shrink import shrink
+from nbst_live.mask.seen import Sight
 from nbst_live.pictures import cover, read_picture
 from nbst_live.pipeline import Outputs
 from nbst_live.pipeline import run as run_pipeline
@@ -85,7 +85,7 @@ def _gather(
     source: Source, masker: Masker, key: DifferenceKey, size: tuple[int, int], interruption: Interruption
 ) -> Plate:
     """The plate of a whole clip."""
-    plate = Plate(*size)
+    plate, sight = Plate(*size), Sight(over_time=False)
     every = max(1, (source.info.frames or 0) // PLATE_FRAMES)
     with bar("looking at the room", source.info.frames) as shown:
         while True:
@@ -100,6 +100,6 @@ def _gather(
             if frame.index % every:
                 continue
             with suppress(MaskError):
-                small = shrink(frame.picture, *masker.size)
-                alpha = masker.mask(small)
-                plate.learn(frame.picture, alpha, key.correct(alpha, small, plate.room()))
+                seen = sight.of(frame.picture, *masker.size)
+                alpha = masker.mask(seen.small)
+                plate.learn(frame.picture, alpha, key.correct(alpha, seen, plate.room()))

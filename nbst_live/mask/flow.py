@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.mask.window import WHOLE, Window
 from nbst_live.stages import Matte
 
 Plane = npt.NDArray[np.float32]
@@ -32,11 +33,13 @@ class Flow:
         return np.asarray(self._search.calc(now, before, None), np.float32)
 
 
-def places(flow: Plane) -> tuple[Plane, Plane]:
-    """The places that a flow (h, w, 2) points to, x and y, as cv2.remap takes them."""
-    height, width = flow.shape[:2]
-    columns, lines = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    return np.add(flow[..., 0], columns), np.add(flow[..., 1], lines[:, None])
+def places(flow: Plane, window: Window = WHOLE) -> tuple[Plane, Plane]:
+    """The places that a flow (h, w, 2) points to from within a window, x and y, as cv2.remap takes them."""
+    lines, columns = (
+        np.arange(side, dtype=np.float32)[part] for side, part in zip(flow.shape[:2], window, strict=True)
+    )
+    here = flow[window]
+    return np.add(here[..., 0], columns), np.add(here[..., 1], lines[:, None])
 
 
 def fetch(flow: Plane, *planes: Plane) -> list[Plane]:

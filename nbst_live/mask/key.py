@@ -15,7 +15,7 @@ from nbst_live.mask.providers import open_own
 from nbst_live.mask.shrink import SmallRoom, SmallRooms
 from nbst_live.mask.window import Window
 from nbst_live.models import ModelRecord
-from nbst_live.stages import Alpha, Matte, Picture, Room
+from nbst_live.stages import Alpha, Matte, Picture, Room, Seen
 
 PATTERN = 6.0
 """Least spread of the plate's luma, in grey levels, that is a pattern and no wall."""
@@ -46,19 +46,18 @@ class DifferenceKey:
         self._rooms = SmallRooms()
         self._company = Company()
 
-    def correct(self, alpha: Alpha, small: Picture, room: Room | None) -> Alpha:
+    def correct(self, alpha: Alpha, seen: Seen, room: Room | None) -> Alpha:
         """Alpha (h, w) in [0, 1] as the room lets it appear; itself while nothing is known of that.
 
-        `small` is the picture at alpha's size. Raises MaskError.
+        `seen` is the picture at alpha's size. Raises MaskError.
         """
         plate = None if room is None else self._rooms.of(room, *alpha.shape[::-1])
-        found = None if plate is None else self._found(alpha, small, plate)
+        found = None if plate is None else self._found(alpha, seen.small, plate)
         if plate is None or found is None:
             self._company = Company()
             return alpha
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        kept = _restored(found, alpha, grey, plate)
-        return _without_ghosts(self._without_things(kept, alpha, grey), alpha)
+        kept = _restored(found, alpha, seen.grey, plate)
+        return _without_ghosts(self._without_things(kept, alpha, seen.grey), alpha)
 
     def _found(self, alpha: Alpha, small: Picture, plate: SmallRoom) -> Alpha | None:
         """What the network finds; None where nobody is, or the plate is not believed."""

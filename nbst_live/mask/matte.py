@@ -14,8 +14,9 @@ from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
 from nbst_live.mask.evidence import Earlier, Evidence, Rooms
 from nbst_live.mask.light import gains
 from nbst_live.mask.pixels import Pixels, Plane, Subdivision
+from nbst_live.mask.seen import Sight
 from nbst_live.mask.trimap import Trimaps
-from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Trimap
+from nbst_live.stages import Alpha, Cutout, Matte, Picture, Room, Seen, Trimap
 
 LEAST = 9
 """Levels that are no more than 0, or no less than 255: no veil of the room, no ghost of the backdrop in the person."""
@@ -39,22 +40,26 @@ class Settled(NamedTuple):
 
 
 class MatteRefiner:
-    """Keeps the previous alpha, frame and matte; for frames of one stream, each step in one thread at a time."""
+    """Keeps the previous alpha, frame and matte; for frames of one stream, each step in one thread at a time.
+
+    `over_time` is of `refine` alone: whether the pictures that it is given are such a stream.
+    """
 
     def __init__(self, edge: EdgeSolver, *, over_time: bool = True) -> None:
         self._edge = edge
-        self._trimaps = Trimaps(over_time=over_time)
+        self._sight = Sight(over_time=over_time)
+        self._trimaps = Trimaps()
         self._rooms = Rooms()
         self._mattes = [np.zeros((0, 0), np.uint8)] * 2
         self._earlier: Settled | None = None
 
     def refine(self, alpha: Alpha, picture: Picture, room: Room | None = None) -> Cutout:
         """Both steps: the person of `picture` by its alpha at the network's size."""
-        return self.settle(self.trimap(alpha, picture), picture, room)
+        return self.settle(self.trimap(alpha, self._sight.of(picture, *alpha.shape[::-1])), picture, room)
 
-    def trimap(self, alpha: Alpha, picture: Picture) -> Trimap:
-        """The first step: at the network's size, of a picture of any size."""
-        return self._trimaps.make(alpha, picture)
+    def trimap(self, alpha: Alpha, seen: Seen) -> Trimap:
+        """The first step: at the network's size, of what is seen of a picture."""
+        return self._trimaps.make(alpha, seen)
 
     def settle(self, trimap: Trimap, picture: Picture, room: Room | None = None) -> Cutout:
         """The second step: the person of `picture`, in its size, which is also the room's.

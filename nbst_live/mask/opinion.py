@@ -8,6 +8,7 @@ something.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -16,9 +17,9 @@ import numpy as np
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError
 from nbst_live.mask.certainty import FAINT, SOMEBODY
-from nbst_live.mask.flow import Flow, places
-from nbst_live.mask.shrink import shrink
-from nbst_live.stages import Alpha, Masker, Matte, Picture
+from nbst_live.mask.flow import places
+from nbst_live.mask.window import around
+from nbst_live.stages import Alpha, Masker, Matte, Seen
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ SOFT = np.ones((11, 11), np.uint8)
 """How far the soft edge reaches of what one of them alone sees."""
 GAP, NEXT = np.ones((11, 11), np.uint8), np.ones((3, 3), np.uint8)
 """What may be added: what closes a gap between what the first network sees, and what is next to that."""
+CLOSING = 11
+"""Pixels around a pixel that say whether it may be added: the reach of GAP, twice half of it, and of NEXT."""
 SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
 PAUSE, HOLDS = 10, 30
@@ -40,6 +43,10 @@ NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
 levels, and beyond that as a share of how light it is there."""
 NEIGHBOURHOOD = (7, 7)
+TOUCH = 3
+"""Pixels around a pixel that have a part in it once it has moved: half of NEIGHBOURHOOD, and more than interpolation
+takes.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +54,7 @@ class Answer:
     """What the second network said, moved onto a frame since. All are (h, w) uint8.
 
     `grey` is that frame, `alpha` what was said, in 0..255; it counts where `differs` is 255, and where `settled`
-    is 255 there is no need to ask.
+    is 255, as it is somewhere, there is no need to ask.
     """
 
     grey: Matte
@@ -56,23 +63,42 @@ class Answer:
     settled: Matte
 
     @classmethod
-    def given(cls, grey: Matte, first: Alpha, second: Alpha, asked: Matte) -> "Answer":
-        """Of a frame, by both networks' alphas and what was `asked` about."""
+    def given(cls, grey: Matte, first: Alpha, second: Alpha, asked: Matte) -> "Answer | None":
+        """Of a frame, by both networks' alphas and what was `asked` about; None where that is nothing and they say the
+        same.
+        """
         apart = cv2.compare(cv2.absdiff(first, second), OTHER, cv2.CMP_GT)
         differs = cv2.dilate(cv2.morphologyEx(apart, cv2.MORPH_OPEN, THICK), SOFT)
         settled = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
+        if not cv2.countNonZero(settled):
+            return None
         return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, settled)
 
-    def moved(self, grey: Matte, flow: Flow) -> "Answer | None":
+    def moved(self, seen: Seen) -> "Answer | None":
         """Onto the next frame, as far as that shows the same; None where nothing is left."""
-        x, y = places(flow.back(grey, self.grey))
-        planes = cv2.merge([self.grey, self.alpha, self.differs, self.settled])
-        # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur.
-        then, alpha, *where = cv2.split(cv2.remap(planes, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
-        change, light = (cv2.blur(side, NEIGHBOURHOOD) for side in (cv2.absdiff(grey, then), then))
+        grey, movement = seen.grey, seen.movement
+        if movement is None or movement.since is not self.grey:
+            return None
+        # Nothing comes from farther off than anything has moved.
+        window = around(self.settled, math.ceil(cv2.norm(movement.back, cv2.NORM_INF)) + TOUCH)
+        x, y = places(movement.back, window)
+
+        def carried(plane: Matte, how: int) -> Matte:
+            return np.asarray(cv2.remap(plane, x, y, how, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+        then, settled = carried(self.grey, cv2.INTER_CUBIC), carried(self.settled, cv2.INTER_NEAREST)
+        differs = alpha = np.zeros_like(settled)
+        if cv2.countNonZero(self.differs):
+            # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur. A mark is there or is not.
+            alpha, differs = carried(self.alpha, cv2.INTER_CUBIC), carried(self.differs, cv2.INTER_NEAREST)
+        change, light = (cv2.blur(side, NEIGHBOURHOOD) for side in (cv2.absdiff(grey[window], then), then))
         same = cv2.compare(change, cv2.convertScaleAbs(light, alpha=SAME, beta=NOISE), cv2.CMP_LE)
-        differs, settled = (cv2.bitwise_and(cv2.compare(side, 127, cv2.CMP_GT), same) for side in where)
-        return Answer(grey, alpha, differs, settled) if cv2.countNonZero(settled) else None
+        differs, settled = (cv2.bitwise_and(mark, same) for mark in (differs, settled))
+        if not cv2.countNonZero(settled):
+            return None
+        left = np.zeros((3, *grey.shape), np.uint8)
+        left[:, *window] = alpha, differs, settled
+        return Answer(grey, *left)
 
     def put_into(self, alpha: Alpha) -> Alpha:
         """An alpha (h, w), but what was said where that is something else; where there is nothing in it, nothing is
@@ -80,50 +106,57 @@ class Answer:
         """
         if not cv2.countNonZero(self.differs):
             return alpha
-        said = self.alpha * np.float32(1 / 255)
-        seen = cv2.dilate(cv2.morphologyEx(cv2.compare(alpha, FAINT, cv2.CMP_GT), cv2.MORPH_CLOSE, GAP), NEXT)
+        window = around(self.differs, CLOSING)
+        said = self.alpha[window] * np.float32(1 / 255)
+        somebody = cv2.compare(alpha[window], FAINT, cv2.CMP_GT)
+        seen = cv2.dilate(cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, GAP), NEXT)
         added = cv2.subtract(cv2.compare(said, FAINT, cv2.CMP_GT), seen)
-        return cv2.copyTo(said, cv2.subtract(self.differs, added), alpha.copy())
+        corrected = alpha.copy()
+        np.copyto(corrected[window], said, where=cv2.subtract(self.differs[window], added) > 0)
+        return corrected
 
     def adds(self, alpha: Alpha) -> bool:
         """Whether it makes somebody of what is not in this alpha (h, w)."""
+        if not cv2.countNonZero(self.differs):
+            return False
         more = cv2.compare(self.alpha * np.float32(1 / 255) - alpha, OTHER, cv2.CMP_GT)
         return cv2.countNonZero(cv2.bitwise_and(more, self.differs)) >= SMALLEST
 
 
 class SecondOpinion(Closable):
-    """Gives the first masker's alphas, corrected by the second's. For frames of one stream, in one thread; closes
-    both.
+    """Corrects a masker's alphas by what a second one says; without a second they stay as they are. For frames of one
+    stream, in one thread. Closes the second.
     """
 
-    def __init__(self, first: Masker, second: Masker) -> None:
-        self._first, self._second, self._flow = first, second, Flow()
+    def __init__(self, second: Masker | None = None) -> None:
+        self._second = second
         self._answer: Answer | None = None
         self._age, self._failed = HOLDS, False
 
-    @property
-    def provider(self) -> str:
-        return self._first.provider
+    def ask(self, second: Masker | None) -> None:
+        """Has this one asked from now on, and closes the one before. May be called from any thread."""
+        before, self._second = self._second, second
+        if before is not None:
+            before.close()
 
-    @property
-    def size(self) -> tuple[int, int]:
-        return self._first.size
-
-    def mask(self, picture: Picture) -> Alpha:
-        """Alpha at the first network's size. Raises MaskError."""
-        alpha = self._first.mask(picture)
-        grey = cv2.cvtColor(shrink(picture, *self.size), cv2.COLOR_BGR2GRAY)
+    def corrected(self, alpha: Alpha, seen: Seen) -> Alpha:
+        """The first masker's alpha (h, w) of a frame as far as the second does not know better; `alpha` itself is left
+        as it is. `seen` is the frame at that size.
+        """
+        second = self._second
         self._age += 1
+        if second is None:
+            self._answer = None
+            return alpha
         if self._answer is not None:
-            self._answer = self._answer.moved(grey, self._flow)
-        self._ask(picture, grey, alpha)
+            self._answer = self._answer.moved(seen)
+        self._consult(second, seen, alpha)
         return alpha if self._answer is None else self._answer.put_into(alpha)
 
     def close(self) -> None:
-        self._first.close()
-        self._second.close()
+        self.ask(None)
 
-    def _ask(self, picture: Picture, grey: Matte, alpha: Alpha) -> None:
+    def _consult(self, second: Masker, seen: Seen, alpha: Alpha) -> None:
         """Has an answer about this frame, if it is time; none where there is nobody."""
         if self._age < PAUSE:
             return
@@ -137,13 +170,13 @@ class SecondOpinion(Closable):
             return
         self._age = 0
         try:
-            second = cv2.resize(self._second.mask(picture), self.size, interpolation=cv2.INTER_AREA)
+            other = cv2.resize(second.mask(seen.small), alpha.shape[::-1], interpolation=cv2.INTER_AREA)
         except MaskError as error:
             if not self._failed:
                 log.warning("%s; the fast mask goes on alone", error)
             self._failed = True
         else:
-            self._answer = Answer.given(grey, alpha, second, doubt)
+            self._answer = Answer.given(seen.grey, alpha, other, doubt)
 
 
 def doubtful(alpha: Alpha) -> Matte:

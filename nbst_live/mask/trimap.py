@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from nbst_live.mask.guided import linear_model
 from nbst_live.mask.regions import tidy
-from nbst_live.mask.shrink import shrink
 from nbst_live.mask.steady import Steadiness
 from nbst_live.mask.window import around
-from nbst_live.stages import Alpha, Matte, Picture, Trimap
+from nbst_live.stages import Alpha, Matte, Picture, Seen, Trimap
 
 LOW, HIGH = 0.12, 0.9
 """Alpha below LOW becomes 0 and above HIGH becomes 1: no veil of the room, no ghost of the backdrop in the person."""
@@ -46,18 +45,16 @@ class Sides(NamedTuple):
 
 
 class Trimaps:
-    """Makes them; `over_time` keeps the previous alpha and frame. For frames of one stream, in one thread at a time."""
+    """Makes them, and keeps the previous alpha and frame. For frames of one stream, in one thread at a time."""
 
-    def __init__(self, *, over_time: bool) -> None:
-        self._steady = Steadiness() if over_time else None
+    def __init__(self) -> None:
+        self._steady = Steadiness()
         self._before: Sides | None = None
 
-    def make(self, alpha: Alpha, picture: Picture) -> Trimap:
-        """Of a picture of any size, by its alpha at the network's size."""
-        small = shrink(picture, alpha.shape[1], alpha.shape[0])
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-        found = tidy(alpha)
-        alpha, keep, flow = self._steadied(found, grey)
+    def make(self, alpha: Alpha, seen: Seen) -> Trimap:
+        """Of a frame, by its alpha; both at the network's size. One without movement begins anew."""
+        small, grey, found = seen.small, seen.grey, tidy(alpha)
+        alpha, keep, flow = self._steadied(found, seen)
         sides = _sure(alpha)
         self._before, window = sides, around(sides.edge())
         # OpenCV takes four times as long to split a part of a picture into planes as a picture of its own.
@@ -84,15 +81,13 @@ class Trimaps:
             next_room=together(next_room, _level(found[window])),
         )  # fmt: skip
 
-    def _steadied(self, alpha: Alpha, grey: Matte) -> tuple[Alpha, Plane, Plane]:
-        if self._steady is None:
-            return alpha, np.zeros_like(alpha), np.zeros((*alpha.shape, 2), np.float32)
+    def _steadied(self, alpha: Alpha, seen: Seen) -> tuple[Alpha, Plane, Plane]:
         sides = _sure(alpha)
         edge = sides.edge()
         if self._before is not None and self._before.person.shape == edge.shape:
             # What was edge, or person or room, the frame before may come along.
             edge |= self._before.edge() | (sides.person ^ self._before.person)
-        return self._steady.update(alpha, grey, around(edge))
+        return self._steady.update(alpha, seen, around(edge))
 
 
 def _bounds(person: Matte, room: Matte) -> tuple[Plane, Plane]:

@@ -12,13 +12,13 @@ Window = tuple[slice, slice]
 WHOLE: Window = (slice(None), slice(None))
 
 
-def around(edge: Matte) -> Window:
+def around(edge: Matte, margin: int = MARGIN) -> Window:
     """The window of an edge, (h, w) uint8, anything but 0 where it is; a corner of the picture where there is none. It
     begins and ends at even places, or where the picture does: half of a part is part of a half.
     """
     x, y, width, height = cv2.boundingRect(edge)
-    return _even(y, y + height), _even(x, x + width)
+    return _even(y - margin, y + height + margin), _even(x - margin, x + width + margin)
 
 
 def _even(first: int, last: int) -> slice:
-    return slice(max(0, first - MARGIN) // 2 * 2, (last + MARGIN + 1) // 2 * 2)
+    return slice(max(0, first) // 2 * 2, (last + 1) // 2 * 2)
