@@ -55,7 +55,7 @@ SOLVER_NICENESS = 5
 LIVE_SECONDS = 60.0
 """For which a painting beside the live loop gets finer."""
 MAX_THREADS = 4
-FAST, FINE, KEY, EDGE = "person-fast", "person-fine", "room-key", "edge-alpha"
+FAST, FINE, FINE_INT8, KEY, EDGE = "person-fast", "person-fine", "person-fine-int8", "room-key", "edge-alpha"
 SOLVING = (
     "strength", "style_scale", "keep_colors", "style_weight", "content_weight", "content_layer", "style_layers",
     "layer_weights", "steps", "learning_rate", "features", "seed",
@@ -181,7 +181,7 @@ def open_live_masker(settings: Settings, size: tuple[int, int], opinion: SecondO
     def reopen(on_cpu: bool) -> Masker:
         chosen = replace(settings, provider="cpu") if on_cpu else settings
         masker = open_masker(chosen, size, live=True)
-        opinion.ask(_masker(models.find(FINE), size, chosen) if masker.name == FAST else None)
+        opinion.ask(_masker(models.find(FINE_INT8), size, chosen) if masker.name == FAST else None)
         return masker
 
     masker = RevivingMasker(reopen(on_cpu=False), reopen)

@@ -3,6 +3,8 @@
     python scripts/export_mask.py runs/fine/checkpoint.pt models/person-fine.onnx
     python scripts/export_mask.py runs/fast/checkpoint.pt models/person-fast.onnx --int8 \
         --persons DIR --scenes DIR --rooms DIR
+    python scripts/export_mask.py models/person-fine.onnx models/person-fine-int8.onnx --int8 \
+        --persons DIR --scenes DIR --rooms DIR
 
 With `--mix OTHER SHARE` the weights are that share of another checkpoint's and the rest of the first's: the stages of
 one training lie near enough to one another for their mean to be a network too (Izmailov et al., "Averaging Weights
@@ -11,8 +13,9 @@ Leads to Wider Optima and Better Generalization", UAI 2018).
 The averaged weights are exported, batch normalisation folded in. Input `image` `(1, 3, height, width)` float32 RGB in
 [-1, 1], height and width free multiples of 16; output `alpha` `(1, 1, height, width)` float32 in [0, 1]. The float
 network is compared with the checkpoint at all shapes it was trained at before it counts. With --int8 it is then
-quantised (quantise_mask.py) by training samples, and what that changes is measured on others. The file's entry in
-manifest.json beside it, where there is one, gets the new checksum.
+quantised (quantise_mask.py) by training samples, and what that changes is measured on others; so is a float file of
+the manifest, in place of a checkpoint. The file's entry in manifest.json beside it, where there is one, gets the new
+checksum.
 """
 
 import argparse
@@ -36,6 +39,8 @@ from quantise_mask import Floats, quantised
 from skimage.data import astronaut
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from nbst_live import models
 
 OPSET = 18
 TOLERANCE = 1e-3
@@ -152,7 +157,7 @@ def record(path: Path) -> str:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="of train_mask.py, or a float ONNX file of the manifest")
     parser.add_argument("model", type=Path, help="the ONNX file to write")
     parser.add_argument(
         "--mix", nargs=2, metavar=("OTHER", "SHARE"), help="another checkpoint, and its share of the weights"
@@ -162,6 +167,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenes", type=Path, help="a folder of images, masks, index.csv")
     parser.add_argument("--rooms", type=Path, help="a folder of pictures without anybody")
     args = parser.parse_args()
+    if args.checkpoint.suffix == ".onnx" and (args.mix or not args.int8):
+        parser.error("an ONNX file can only be quantised: --int8, without --mix")
     if args.int8 and not (args.persons and args.scenes and args.rooms):
         parser.error("--int8 needs --persons, --scenes and --rooms")
     return args
@@ -170,10 +177,14 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    other, share = args.mix or (None, 0.0)
-    net, sizes = read_average(args.checkpoint, None if other is None else Path(other), float(share))
-    model = export(net)
-    print(f"float32: within {compare(net, model, sizes):.1e} of the checkpoint")
+    if args.checkpoint.suffix == ".onnx":
+        trained = models.find(args.checkpoint.stem).input.values()
+        model, sizes = onnx.load(args.checkpoint), [(size.height, size.width) for size in trained]
+    else:
+        other, share = args.mix or (None, 0.0)
+        net, sizes = read_average(args.checkpoint, None if other is None else Path(other), float(share))
+        model = export(net)
+        print(f"float32: within {compare(net, model, sizes):.1e} of the checkpoint")
     if args.int8:
         library = read_library(args.persons, args.scenes, args.rooms)
         small = quantised(model, draw(library, sizes, CALIBRATION, seed=1))

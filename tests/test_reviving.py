@@ -72,7 +72,7 @@ def test_the_fast_mask_that_takes_over_is_given_the_fine_one_to_ask(monkeypatch)
     fine_on_the_card.name, fast.name = app.FINE, app.FAST
     opened, seconds = iter([fine_on_the_card, fast]), []
     monkeypatch.setattr(app, "open_masker", lambda *_, live: next(opened))
-    monkeypatch.setattr(app, "_masker", lambda record, *_: asked if record.name == app.FINE else None)
+    monkeypatch.setattr(app, "_masker", lambda record, *_: asked if record.name == app.FINE_INT8 else None)
     monkeypatch.setattr(SecondOpinion, "ask", lambda _, second: seconds.append(second))
     with app.open_live_masker(Settings(), (16, 9), SecondOpinion()) as tried:
         assert failures(tried, 9) == LOST_FRAMES

@@ -1,10 +1,10 @@
 """A second opinion: where the fast network may be wrong, the fine one is asked, and its answer is kept for a while.
 
 The fast network takes the back of a chair for somebody now and then, or half loses a hand before something dark. The
-fine one seldom does, but takes four times as long: it is asked at every thirtieth frame, and at every tenth at most. In
-between, what it said moves along with the picture, as far as that shows the same. What it adds to somebody shows the
-room once they are gone: that is asked about as often as possible, and holds only where the first network, too, sees
-something.
+fine one seldom does, but takes more than twice as long: it is asked at every thirtieth frame, and at every tenth at
+most. In between, what it said moves along with the picture, as far as that shows the same. What it adds to somebody
+shows the room once they are gone: that is asked about as often as possible, and holds only where the first network,
+too, sees something.
 """
 
 import logging
