@@ -1,7 +1,7 @@
 """A second opinion: where the fast network may be wrong, the fine one is asked, and its answer is kept for a while.
 
 The fast network takes the back of a chair for somebody now and then, or half loses a hand before something dark. The
-fine one seldom does, but takes more than twice as long: it is asked at every thirtieth frame, and at every tenth at
+fine one seldom does, but takes more than twice as long: it is asked at every thirtieth frame, and at every fifth at
 most. In between, what it said moves along with the picture, as far as that shows the same. What it adds to somebody
 shows the room once they are gone: that is asked about as often as possible, and holds only where the first network,
 too, sees something.
@@ -37,7 +37,7 @@ CLOSING = 11
 """Pixels around a pixel that say whether it may be added: the reach of GAP, twice half of it, and of NEXT."""
 SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
-PAUSE, HOLDS = 10, 30
+PAUSE, HOLDS = 5, 30
 """Frames from one question to the next: at least, and when there is nothing new to ask about."""
 NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
