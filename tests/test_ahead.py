@@ -46,6 +46,17 @@ def test_what_moved_too_far_to_be_followed_gets_its_own_alpha():
             assert (found == bright(frame(x))).all()
 
 
+def test_what_was_half_somebody_and_is_gone_is_not_shown_for_a_frame():
+    """A raised hand that the network half sees: a second opinion would make the whole of it of what is left behind."""
+
+    def half(picture: np.ndarray) -> np.ndarray:
+        return 0.4 * bright(picture)
+
+    with AheadMasker(FakeMasker(half)) as ahead:
+        assert ahead.mask(frame(100)).max() > 0.3
+        assert (ahead.mask(frame(100) // 2) == half(frame(100) // 2)).all()
+
+
 def test_a_failure_is_told_with_the_frame_after_and_the_next_ones_are_masked():
     with AheadMasker(FakeMasker(bright, fails={1})) as ahead:
         for _ in range(2):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from nbst_live.closing import Closable
-from nbst_live.mask.certainty import SOMEBODY
+from nbst_live.mask.certainty import FAINT, SOMEBODY
 from nbst_live.mask.flow import Flow, fetch
 from nbst_live.mask.shrink import shrink
 from nbst_live.stages import Alpha, Masker, Matte, Picture
@@ -15,9 +15,11 @@ STRANGE = 16.0
 """Mean difference in grey levels, in a neighbourhood, of the moved frame and the present one, from which the movement
 is not believed there."""
 NEIGHBOURHOOD = (5, 5)
+THICK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+"""What does not hold this is the soft edge of somebody."""
 LOST = 0.008
-"""Share of the frame that may be called person where the movement is not believed: some of that may be room. Somebody
-who moves by a thirtieth of the width from frame to frame stays below."""
+"""Share of the frame that may be called person, or half a person over more than an edge, where the movement is not
+believed: some of that may be room. Somebody who moves by a thirtieth of the width from frame to frame stays below."""
 
 
 class AheadMasker(Closable):
@@ -69,7 +71,10 @@ class AheadMasker(Closable):
         now, then = (_grey(p, alpha) for p in (picture, before))
         moved, expected = fetch(self._flow.back(now, then), alpha, then.astype(np.float32))
         change = cv2.blur(cv2.absdiff(now.astype(np.float32), expected), NEIGHBOURHOOD)
-        lost = np.count_nonzero((change > STRANGE) & (moved > SOMEBODY))
+        strange = cv2.compare(change, STRANGE, cv2.CMP_GT)
+        somebody, half = cv2.compare(moved, SOMEBODY, cv2.CMP_GT), cv2.inRange(moved, FAINT, SOMEBODY)
+        lost = cv2.countNonZero(strange & somebody)
+        lost += cv2.countNonZero(cv2.morphologyEx(strange & half, cv2.MORPH_OPEN, THICK))
         return None if lost > LOST * moved.size else np.clip(moved, 0, 1, out=moved)
 
     def _found(self, picture: Picture) -> Alpha:
