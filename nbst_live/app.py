@@ -175,7 +175,7 @@ def _masker(record: models.ModelRecord, size: tuple[int, int], settings: Setting
 
 def open_live_masker(settings: Settings, size: tuple[int, int], opinion: SecondOpinion) -> Masker:
     """The mask for live frames of (width, height), as late as `--latency` allows. Where it is the fast one, also when
-    it had to be opened again, `opinion` is given the fine one to ask. Raises as `open_masker`.
+    it had to be opened again, `opinion` is given the fine one, in 8 bits, to ask. Raises as `open_masker`.
     """
 
     def reopen(on_cpu: bool) -> Masker:

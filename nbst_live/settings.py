@@ -218,8 +218,8 @@ class Settings:
         "auto",
         text,
         "NAME|FILE",
-        "the person mask: person-fast, person-fine or an ONNX file; auto is person-fine for stills, rendered clips and "
-        "on a GPU, else person-fast",
+        "the person mask: person-fast, person-fine, person-fine-int8 or an ONNX file; auto is person-fine for stills, "
+        "rendered clips and on a GPU, else person-fast",
         "machine",
     )
     provider: str = _setting(

@@ -5,9 +5,10 @@ import pytest
 from nbst_live.fakes import FakeMasker
 from nbst_live.mask import opinion
 from nbst_live.mask.certainty import FAINT
-from nbst_live.mask.opinion import SecondOpinion
+from nbst_live.mask.opinion import Answer, SecondOpinion
 from nbst_live.mask.seen import Sight
 from nbst_live.mask.window import WHOLE
+from nbst_live.stages import Movement, Seen
 
 WIDTH, HEIGHT = 288, 160
 NOBODY = np.zeros((HEIGHT, WIDTH), np.float32)
@@ -205,6 +206,15 @@ def test_without_a_second_the_first_is_believed_and_one_that_comes_later_is_aske
     assert (fresh.calls, fresh.closings, networks.asked) == (1, 0, 1)
 
 
+def test_another_second_is_asked_at_once_and_what_the_one_before_said_counts_no_more(networks):
+    half = np.maximum(person(), thing(105, level=0.4))
+    assert networks.look(half, np.maximum(person(), thing(105)))[140, 105] > 0.85
+    fresh = FakeMasker(lambda _: half, size=(WIDTH, HEIGHT))
+    networks.opinion.ask(fresh)
+    assert networks.look(half, person())[140, 105] == half[140, 105]
+    assert fresh.calls == 1
+
+
 def test_an_answer_of_another_frame_than_the_movement_is_since_counts_no_more(networks):
     wrong = np.maximum(person(), thing())
     assert networks.look(wrong, person())[:, :112].max() < 0.01
@@ -224,3 +234,41 @@ def test_in_its_window_an_answer_moves_and_counts_as_in_the_whole_picture(monkey
             found[name].append(networks.look(first, second, shown(x)))
     assert all((a == b).all() for a, b in zip(*found.values(), strict=True))
     assert all(alpha[140, 145] > 0.85 for alpha in found["window"])
+
+
+@pytest.mark.parametrize("step", [(12, 0), (-12, 0), (0, 12), (0, -12)])
+def test_an_answer_goes_as_far_as_the_picture_does(step):
+    x, y = step
+    before = cv2.cvtColor(WALL, cv2.COLOR_BGR2GRAY)
+    moved, back = np.roll(before, (y, x), axis=(0, 1)), np.full((HEIGHT, WIDTH, 2), (-x, -y), np.float32)
+    answer = Answer.given(before, box(135, 65, 150, 80, 0.3), box(135, 65, 150, 80, 1.0), np.zeros_like(before))
+    there = answer.moved(Seen(WALL, moved, Movement(before, back)))
+    differs = np.roll(answer.differs, (y, x), axis=(0, 1)) > 0
+    assert (there.differs[40:100, 100:180] > 0).tolist() == differs[40:100, 100:180].tolist()
+    for plane in ("alpha", "settled", "still"):
+        expected = np.roll(getattr(answer, plane), (y, x), axis=(0, 1))
+        assert (getattr(there, plane)[differs] == expected[differs]).all(), plane
+
+
+def sleeves() -> np.ndarray:
+    return np.maximum(box(100, 60, 115, 120, 1.0), box(150, 60, 165, 120, 1.0))
+
+
+def test_a_hand_between_sleeves_is_there_as_long_as_all_stays_what_it_was(networks):
+    hand = np.maximum(sleeves(), box(115, 75, 150, 105, 1.0))
+    for light in (1.0, 1.04, 0.98):
+        assert networks.look(sleeves(), hand, (WALL * light).clip(0, 255).astype(np.uint8))[85:95, 122:143].min() > 0.9
+    other = WALL.clip(0, 240)
+    other[60:120, 110:155] += 12  # too little for any answer to end
+    for _ in range(2):  # what was once another is not taken for the same again
+        assert networks.look(sleeves(), hand, other)[85:95, 122:143].max() <= FAINT
+    assert networks.asked == 1
+
+
+def test_what_is_seen_of_somebody_counts_as_far_as_it_may():
+    """A speck in the middle of a wide bay: nothing near it is somebody."""
+    speck = box(130, 88, 135, 93, 1.0)
+    grey = cv2.cvtColor(WALL, cv2.COLOR_BGR2GRAY)
+    answer = Answer.given(grey, sleeves(), np.maximum(sleeves(), speck), np.zeros_like(grey))
+    assert answer.put_into(sleeves())[90, 132] > 0.85
+    assert answer.put_into(NOBODY)[90, 132] == 0

@@ -64,13 +64,13 @@ class DifferenceKey:
         window = _reached(alpha)
         if window is None:
             return None
-        picture, seen, framed = _padded(small), _padded(alpha), _padded(plate.framed)
-        where = clear(seen, _padded(plate.known))
+        picture, given, framed = _padded(small), _padded(alpha), _padded(plate.framed)
+        where = clear(given, _padded(plate.known))
         light = gains(picture, framed, where)
         belief = trust(picture, framed, light, where)
         if not belief:
             return None
-        planes = [np.ascontiguousarray(plane[window])[None] for plane in (picture, seen, framed)]
+        planes = [np.ascontiguousarray(plane[window])[None] for plane in (picture, given, framed)]
         inputs = *planes, light, np.array([belief], np.float32)
         try:
             (near,) = self._session.run(None, dict(zip(INPUTS, inputs, strict=True)))

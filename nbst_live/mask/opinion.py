@@ -33,8 +33,10 @@ SOFT = np.ones((11, 11), np.uint8)
 """How far the soft edge reaches of what one of them alone sees."""
 GAP, NEXT = np.ones((11, 11), np.uint8), np.ones((3, 3), np.uint8)
 """What may be added: what closes a gap between what the first network sees, and what is next to that."""
-CLOSING = 11
-"""Pixels around a pixel that say whether it may be added: the reach of GAP, twice half of it, and of NEXT."""
+BAY = np.ones((41, 41), np.uint8)
+"""What may be added as long as all has stayed what it was: a hand between sleeves."""
+CLOSING = 41
+"""Pixels around a pixel that say whether it may be added: the reach of BAY, twice half of it."""
 SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
 PAUSE, HOLDS = 5, 30
@@ -42,6 +44,8 @@ PAUSE, HOLDS = 5, 30
 NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
 levels, and beyond that as a share of how light it is there."""
+STILL, EVEN = 2, 0.02
+"""Likewise, of the means in a neighbourhood, up to which all has stayed what it was."""
 NEIGHBOURHOOD = (7, 7)
 TOUCH = 3
 """Pixels around a pixel that have a part in it once it has moved: half of NEIGHBOURHOOD, and more than interpolation
@@ -54,13 +58,14 @@ class Answer:
     """What the second network said, moved onto a frame since. All are (h, w) uint8.
 
     `grey` is that frame, `alpha` what was said, in 0..255; it counts where `differs` is 255, and where `settled`
-    is 255, as it is somewhere, there is no need to ask.
+    is 255, as it is somewhere, there is no need to ask. Where `still` is 255 all has stayed what it was when asked.
     """
 
     grey: Matte
     alpha: Matte
     differs: Matte
     settled: Matte
+    still: Matte
 
     @classmethod
     def given(cls, grey: Matte, first: Alpha, second: Alpha, asked: Matte) -> "Answer | None":
@@ -72,7 +77,7 @@ class Answer:
         settled = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
         if not cv2.countNonZero(settled):
             return None
-        return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, settled)
+        return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, settled, np.full_like(settled, 255))
 
     def moved(self, seen: Seen) -> "Answer | None":
         """Onto the next frame, as far as that shows the same; None where nothing is left."""
@@ -87,17 +92,23 @@ class Answer:
             return np.asarray(cv2.remap(plane, x, y, how, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
         then, settled = carried(self.grey, cv2.INTER_CUBIC), carried(self.settled, cv2.INTER_NEAREST)
-        differs = alpha = np.zeros_like(settled)
-        if cv2.countNonZero(self.differs):
-            # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur. A mark is there or is not.
-            alpha, differs = carried(self.alpha, cv2.INTER_CUBIC), carried(self.differs, cv2.INTER_NEAREST)
-        change, light = (cv2.blur(side, NEIGHBOURHOOD) for side in (cv2.absdiff(grey[window], then), then))
+        now = grey[window]
+        change, light = (cv2.blur(side, NEIGHBOURHOOD) for side in (cv2.absdiff(now, then), then))
         same = cv2.compare(change, cv2.convertScaleAbs(light, alpha=SAME, beta=NOISE), cv2.CMP_LE)
-        differs, settled = (cv2.bitwise_and(mark, same) for mark in (differs, settled))
+        settled = cv2.bitwise_and(settled, same)
         if not cv2.countNonZero(settled):
             return None
-        left = np.zeros((3, *grey.shape), np.uint8)
-        left[:, *window] = alpha, differs, settled
+        left = np.zeros((4, *grey.shape), np.uint8)
+        left[2][window] = settled
+        if cv2.countNonZero(self.differs):
+            # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur. A mark is there or is not.
+            alpha = carried(self.alpha, cv2.INTER_CUBIC)
+            differs, still = (carried(mark, cv2.INTER_NEAREST) for mark in (self.differs, self.still))
+            # All of the picture may be lighter or darker.
+            light = cv2.convertScaleAbs(light, alpha=max(cv2.mean(grey)[0], 1) / max(cv2.mean(self.grey)[0], 1))
+            apart = cv2.absdiff(cv2.blur(now, NEIGHBOURHOOD), light)
+            alike = cv2.compare(apart, cv2.convertScaleAbs(light, alpha=EVEN, beta=STILL), cv2.CMP_LE)
+            left[:, *window] = alpha, cv2.bitwise_and(differs, same), settled, cv2.bitwise_and(still, alike)
         return Answer(grey, *left)
 
     def put_into(self, alpha: Alpha) -> Alpha:
@@ -110,6 +121,7 @@ class Answer:
         said = self.alpha[window] * np.float32(1 / 255)
         somebody = cv2.compare(alpha[window], FAINT, cv2.CMP_GT)
         seen = cv2.dilate(cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, GAP), NEXT)
+        seen |= cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, BAY) & self.still[window]
         added = cv2.subtract(cv2.compare(said, FAINT, cv2.CMP_GT), seen)
         corrected = alpha.copy()
         np.copyto(corrected[window], said, where=cv2.subtract(self.differs[window], added) > 0)
@@ -129,7 +141,7 @@ class SecondOpinion(Closable):
     """
 
     def __init__(self, second: Masker | None = None) -> None:
-        self._second = second
+        self._second = self._asked = second
         self._answer: Answer | None = None
         self._age, self._failed = HOLDS, False
 
@@ -145,8 +157,9 @@ class SecondOpinion(Closable):
         """
         second = self._second
         self._age += 1
+        if second is not self._asked:
+            self._asked, self._answer, self._age, self._failed = second, None, HOLDS, False
         if second is None:
-            self._answer = None
             return alpha
         if self._answer is not None:
             self._answer = self._answer.moved(seen)

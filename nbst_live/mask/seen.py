@@ -1,4 +1,4 @@
-"""What is seen of a frame at the network's size, and how that has moved: found once, for all who ask."""
+"""What is seen of a frame at the network's size, and how that has moved: found once, for all that follows the mask."""
 
 import cv2
 
