@@ -4,7 +4,7 @@ The fast network takes the back of a chair for somebody now and then, or half lo
 fine one seldom does, but takes more than twice as long: it is asked at every thirtieth frame, and at every fifth at
 most. In between, what it said moves along with the picture, as far as that shows the same. What it adds to somebody
 shows the room once they are gone: that is asked about as often as possible, and holds only where the first network,
-too, sees something.
+too, sees something, or round about, as long as all stays what it was.
 """
 
 import logging
@@ -98,17 +98,18 @@ class Answer:
         settled = cv2.bitwise_and(settled, same)
         if not cv2.countNonZero(settled):
             return None
-        left = np.zeros((4, *grey.shape), np.uint8)
-        left[2][window] = settled
+        alpha = differs = still = np.zeros_like(settled)
         if cv2.countNonZero(self.differs):
             # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur. A mark is there or is not.
             alpha = carried(self.alpha, cv2.INTER_CUBIC)
-            differs, still = (carried(mark, cv2.INTER_NEAREST) for mark in (self.differs, self.still))
+            differs = cv2.bitwise_and(carried(self.differs, cv2.INTER_NEAREST), same)
             # All of the picture may be lighter or darker.
-            light = cv2.convertScaleAbs(light, alpha=max(cv2.mean(grey)[0], 1) / max(cv2.mean(self.grey)[0], 1))
-            apart = cv2.absdiff(cv2.blur(now, NEIGHBOURHOOD), light)
-            alike = cv2.compare(apart, cv2.convertScaleAbs(light, alpha=EVEN, beta=STILL), cv2.CMP_LE)
-            left[:, *window] = alpha, cv2.bitwise_and(differs, same), settled, cv2.bitwise_and(still, alike)
+            lit = cv2.convertScaleAbs(light, alpha=max(cv2.mean(grey)[0], 1) / max(cv2.mean(self.grey)[0], 1))
+            apart = cv2.absdiff(cv2.blur(now, NEIGHBOURHOOD), lit)
+            alike = cv2.compare(apart, cv2.convertScaleAbs(lit, alpha=EVEN, beta=STILL), cv2.CMP_LE)
+            still = cv2.bitwise_and(carried(self.still, cv2.INTER_NEAREST), alike)
+        left = np.zeros((4, *grey.shape), np.uint8)
+        left[:, *window] = alpha, differs, settled, still
         return Answer(grey, *left)
 
     def put_into(self, alpha: Alpha) -> Alpha:
