@@ -97,7 +97,7 @@ def mask_session_lost(_place: Place) -> Outcome:
             nonlocal lost_at, back_at, failures, seen
             if counts.frames_out == FRAMES and not lost_at:
                 lost_at = time.monotonic()
-                live.masker._masker._first._session = object()  # type: ignore[attr-defined]
+                live.masker._masker._session = object()  # type: ignore[attr-defined]
             if counts.mask_failures > failures:
                 failures, seen, back_at = counts.mask_failures, counts.with_person, 0.0
             elif failures and not back_at and counts.with_person > seen:
