@@ -164,6 +164,24 @@ def test_a_bump_of_the_camera_moves_all_that_is_known_along():
     assert np.quantile(off[known], 0.9) < 30
 
 
+def test_what_was_averaged_before_a_bump_stays_averaged_after_it(rng):
+    """What contradicted the room where it was agrees with it where it has gone, and is not taken anew."""
+    plate = Plate(WIDTH, HEIGHT)
+    for _ in range(20):
+        plate.add((ROOM + rng.normal(0, 5, ROOM.shape)).clip(0, 255).astype(np.uint8), NOBODY)
+    moved = np.roll(ROOM, 6, axis=1)
+    seen = (moved + rng.normal(0, 5, ROOM.shape)).clip(0, 255).astype(np.uint8)
+    plate.add(seen, NOBODY)
+    assert plate.upsets == 1
+    inside = slice(20, -20), slice(20, -20)
+    contradicted = (np.abs(moved[inside].astype(int) - ROOM[inside]) > 60).any(axis=2)
+    errors = [
+        (p[inside][contradicted] - moved[inside][contradicted].astype(np.float32)).std()
+        for p in (plate.picture(), seen)
+    ]
+    assert errors[0] < 0.8 * errors[1]
+
+
 def test_a_change_of_the_light_is_noticed_and_what_is_hidden_follows():
     plate = Plate(WIDTH, HEIGHT)
     seen_often(plate, ROOM, NOBODY)
