@@ -118,6 +118,7 @@ else:
             tty.setcbreak(self._descriptor, termios.TCSANOW)
 
         def typed(self) -> str:
+            """The keys typed since the last call; none while another program has the terminal."""
             if not _in_foreground(self._descriptor):
                 return ""
             try:

@@ -89,6 +89,7 @@ class _Winograd(torch.autograd.Function):
         border: Border,
         rectified: bool,
     ) -> Tensor:
+        """The convolution (n, o, h, w) of `x` (n, c, h, w); `kernels` are transformed, forwards and backwards."""
         height = x.shape[2]
         ctx.back, ctx.border = kernels[1], border
         found = _convolved(_padded(x, border, _tiled(height)), kernels[0], bias)[:, :, :height]
@@ -98,6 +99,7 @@ class _Winograd(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of `x` alone, by that of the result."""
         n, c, height, width = grad.shape
         rows = _tiled(height + 2)
         around = torch.empty((n, c, rows + 2, width), dtype=grad.dtype, memory_format=torch.channels_last)

@@ -35,7 +35,7 @@ GAP, NEXT = np.ones((11, 11), np.uint8), np.ones((3, 3), np.uint8)
 """What may be added: what closes a gap between what the first network sees, and what is next to that."""
 BAY = np.ones((41, 41), np.uint8)
 """What may be added as long as all has stayed what it was: a hand between sleeves."""
-CLOSING = 41
+CLOSING = len(BAY)
 """Pixels around a pixel that say whether it may be added: the reach of BAY, twice half of it."""
 SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
@@ -113,8 +113,8 @@ class Answer:
         return Answer(grey, *left)
 
     def put_into(self, alpha: Alpha) -> Alpha:
-        """An alpha (h, w), but what was said where that is something else; where there is nothing in it, nothing is
-        added: a hand that is gone is nobody at once.
+        """An alpha (h, w), but what was said where that is something else; where there is nothing in it, no more
+        than a FAINT trace is added, but in a BAY as long as it is `still`: a hand that is gone is nobody at once.
         """
         if not cv2.countNonZero(self.differs):
             return alpha
