@@ -1,18 +1,17 @@
 """Frames with their masks, made in a thread of its own while the loop finishes the frame before.
 
 A frame is read only when the loop has taken the one before, so never more than one waits, and mask and frame are always
-of the same moment. Which of the two threads has more to do depends on the machine: the step between, the trimap, is
-done by the one that would else wait for the other.
+of the same moment.
 """
 
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, SourceStalled
-from nbst_live.stages import Alpha, Frame, Seen, Source, Trimap
+from nbst_live.stages import Alpha, Frame, Seen, Source
 from nbst_live.threads import Worker
 
 
@@ -27,50 +26,30 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Masked:
-    """A frame, and who is in it, or what kept that from being found; `seconds` is what each stage took. `trimap` is
-    None until `outlined`, and where the mask failed.
-    """
+    """A frame, and who is in it, or what kept that from being found; `seconds` is what each stage took."""
 
     frame: Frame
     found: Found | MaskError
     seconds: dict[str, float]
-    trimap: Trimap | None = None
-
-    def outlined(self, trimap: Trimap, seconds: float) -> "Masked":
-        """With its trimap, and the seconds that took."""
-        return replace(self, trimap=trimap, seconds=self.seconds | {"trimap": seconds})
 
 
 class MaskedFrames(Closable):
-    """Reads a source and has each frame masked by `look` and then outlined; closing it closes neither.
+    """Reads a source and has each frame masked by `look`; closing it closes neither."""
 
-    `outline` runs in either thread, but frame after frame in their order.
-    """
-
-    def __init__(self, source: Source, look: Callable[[Frame], Masked], outline: Callable[[Masked], Masked]) -> None:
-        self._source, self._look, self._outline = source, look, outline
+    def __init__(self, source: Source, look: Callable[[Frame], Masked]) -> None:
+        self._source, self._look = source, look
         self._found: queue.Queue[Masked | BaseException] = queue.Queue(1)
         self._turn = threading.Semaphore(1)
-        self._pen = threading.Lock()
-        self._awaited = self._left = False
         self._worker = Worker("mask", self._keep_looking)
         self._worker.start()
 
     def read(self) -> Masked:
-        """The next frame; raises what reading, masking and outlining it raised, after which only SourceStalled lets it
-        go on.
-        """
-        self._awaited = True
+        """The next frame; raises what reading and masking it raised, after which only SourceStalled lets it go on."""
         found = self._found.get()
-        self._awaited, left = False, self._left
-        try:
-            self._turn.release()
-            if isinstance(found, BaseException):
-                raise found
-            return self._outline(found) if left else found
-        finally:
-            if left:
-                self._pen.release()
+        self._turn.release()
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
     def close(self) -> None:
         """Waits for the frame under way, and drops it."""
@@ -85,21 +64,8 @@ class MaskedFrames(Closable):
             if stopping.is_set():
                 return
             found: Masked | BaseException
-            self._left = False
             try:
                 found = self._look(self._source.read())
-                # Until the frame before is outlined. Who waits gets the frame with the pen, and outlines it while the
-                # next one is looked at here.
-                self._pen.acquire()
-                self._left = self._awaited
-                if not self._left:
-                    found = self._outlined_here(found)
             except BaseException as error:  # noqa: BLE001 the outermost loop of this thread; `read` raises it again
                 found, going = error, isinstance(error, SourceStalled)
             self._found.put(found)
-
-    def _outlined_here(self, masked: Masked) -> Masked:
-        try:
-            return self._outline(masked)
-        finally:
-            self._pen.release()

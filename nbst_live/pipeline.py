@@ -1,4 +1,4 @@
-"""The way of a frame: mask, opinion, key, trimap, backdrop, matte, composite; and the loop that sends frames down it.
+"""The way of a frame: mask, opinion, key, backdrop, trimap, matte, composite; and the loop that sends frames down it.
 
 Privacy: whatever happens on the way, what comes out is a person over a painted backdrop, or the backdrop alone.
 """
@@ -82,10 +82,10 @@ class Pipeline:
 
     def process(self, frame: Frame) -> Picture:
         """The finished picture of a frame, (H, W, 3) uint8 BGR, valid until the next call."""
-        return self.finish(self.outline(self.look(frame)))
+        return self.finish(self.look(frame))
 
     def look(self, frame: Frame) -> Masked:
-        """The first half of the way: who is in the frame. Each of the three parts may run in a thread of its own."""
+        """The first half of the way: who is in the frame. Each half may run in a thread of its own."""
         began = time.perf_counter()
         small = shrink(frame.picture, *self._masker.size)
         try:
@@ -101,16 +101,8 @@ class Pipeline:
         seconds = {"mask": found - began, "key": time.perf_counter() - found}
         return Masked(frame, Found(seen, alpha, corrected), seconds)
 
-    def outline(self, masked: Masked) -> Masked:
-        """The step between: the trimap, if there is a mask."""
-        if isinstance(masked.found, MaskError):
-            return masked
-        began = time.perf_counter()
-        trimap = self._refiner.trimap(self._people.keep(masked.found.corrected), masked.found.seen)
-        return masked.outlined(trimap, time.perf_counter() - began)
-
     def finish(self, masked: Masked) -> Picture:
-        """The second half: from a frame and its trimap to the picture, valid until the next call."""
+        """The second half: from a frame and who is in it to the picture, valid until the next call."""
         stage, frame = self.timer.stage, masked.frame
         self.counts.frames_in += 1
         for name, seconds in masked.seconds.items():
@@ -118,12 +110,13 @@ class Pipeline:
         if isinstance(masked.found, MaskError):
             self._backdrop.observe(frame, None)
             return self._backdrop_alone(masked.found)
-        found, trimap = masked.found, masked.trimap
-        assert trimap is not None
+        found = masked.found
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
             self._backdrop.observe(frame, found.alpha, found.corrected)
             backdrop = self._backdrop.latest()
+        with stage("trimap"):
+            trimap = self._refiner.trimap(self._people.keep(found.corrected), found.seen)
         try:
             with stage("matte"):
                 cutout = self._refiner.settle(trimap, frame.picture, self._backdrop.room())
@@ -188,24 +181,18 @@ class Outputs(Closable):
 def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> None:
     """Sends every frame of the source down the pipeline and out, until the source ends or `tick` returns False.
 
-    The next frame is masked while this one is finished; it is outlined on the side that would else wait. `tick` is
-    called once a round, for keys and status. While a camera stalls the backdrop alone goes out, about twice a second.
-    Raises SourceError and SinkError.
+    The next frame is masked while this one is finished. `tick` is called once a round, for keys and status. While a
+    camera stalls the backdrop alone goes out, about twice a second. Raises SourceError and SinkError.
     """
-    with MaskedFrames(source, pipeline.look, pipeline.outline) as ahead:
+    with MaskedFrames(source, pipeline.look) as ahead:
         for masked in _frames(source.info, ahead, pipeline, outputs, tick):
             began, dropped, frame = time.monotonic(), source.dropped, masked.frame
             picture = pipeline.finish(masked)
             with pipeline.timer.stage("send"):
                 outputs.send(picture, frame.time)
-            load = _together(masked.seconds, time.monotonic() - began) * source.info.fps
-            pipeline.sent(frame, load + source.dropped - dropped)
-
-
-def _together(ahead: dict[str, float], finishing: float) -> float:
-    """Seconds that a frame's two halves take at least, which overlap, the step between being done on either side."""
-    total = sum(ahead.values())
-    return max(total - ahead.get("trimap", 0.0), finishing, (total + finishing) / 2)
+            # The two halves overlap: the longer one says how many frames a second there may be.
+            longer = max(sum(masked.seconds.values()), time.monotonic() - began)
+            pipeline.sent(frame, longer * source.info.fps + source.dropped - dropped)
 
 
 def _frames(

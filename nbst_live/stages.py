@@ -5,7 +5,7 @@ network's size. A matte is the refined alpha, `(H, W) uint8`, 0..255, at the pic
 package uses these three words for exactly this.
 
 The way of a frame: Source.read -> Masker.mask -> SecondOpinion.corrected -> DifferenceKey.correct ->
-MatteRefiner.trimap -> Backdrop.observe, latest and room -> MatteRefiner.settle -> a Cutout -> Compositor.blend ->
+Backdrop.observe and latest -> MatteRefiner.trimap -> MatteRefiner.settle -> a Cutout -> Compositor.blend ->
 Sink.send. Every stage is closed exactly once, in reverse order of opening, by whoever opened it (see app.py).
 """
 
