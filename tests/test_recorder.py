@@ -175,6 +175,18 @@ class TestRecorder:
         assert "check the disk's free space" in full.stdout
 
     @pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv"])
+    def test_what_a_full_disk_holds_plays_wherever_it_ended(self, tmp_path: Path, kind: str) -> None:
+        pytest.importorskip("resource", reason="limits a process's files as POSIX systems do")
+        full = subprocess.run(
+            [sys.executable, "-c", OVERFILL, str(tmp_path), kind], env=environment(), capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert (full.returncode, full.stderr) == (0, "")
+        files = sorted(tmp_path.iterdir())
+        assert len(files) == full.stdout.count("File too large") == 12
+        assert min(len(levels(path)) for path in files) >= 100
+
+    @pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv"])
     def test_a_killed_process_leaves_a_file_that_plays(self, tmp_path: Path, kind: str) -> None:
         path = tmp_path / f"a{kind}"
         command = [sys.executable, "-c", RECORD, str(path)]
@@ -215,6 +227,22 @@ try:
             recorder.send(np.roll(noise, index * 7), index / 30)
 except SinkError as error:
     print("SinkError", error)
+"""
+
+# Records where no file may grow beyond 20 kB and more: whatever is being written then does not fit.
+OVERFILL = """
+import resource, sys
+import numpy as np
+from nbst_live.errors import SinkError
+from nbst_live.sinks.recorder import Recorder
+for limit in range(20_000, 24_800, 400):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        with Recorder(f"{sys.argv[1]}/{limit}{sys.argv[2]}", 64, 48, 30, live=False) as recorder:
+            for index in range(3000):
+                recorder.send(np.full((48, 64, 3), 20 + index * 30 % 200, np.uint8), index / 30)
+    except SinkError as error:
+        print(error)
 """
 
 

@@ -1,7 +1,6 @@
 """One video stream, and a sound, in a file that plays as far as it got whatever ends the program."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from nbst_live.errors import SinkError
-from nbst_live.paths import exists, for_ffmpeg, is_file, why_unwritable
+from nbst_live.paths import exists, is_file, why_unwritable
+from nbst_live.sinks.disk_file import DiskFile, check_free
 from nbst_live.sinks.encoders import Encoder
 
 TICKS = 90000
@@ -88,13 +88,12 @@ class VideoFile:
         self._last = -MIN_STEP
         new = not path.is_symlink() and not exists(path)
         with ExitStack() as failing, ExitStack() as opened:
-            if (lock := _locked(path)) is not None:
-                opened.callback(os.close, lock)
-            if new:
-                failing.callback(_remove, path)
             with as_sink_error(f"recording {path}"):
+                self._file = opened.enter_context(DiskFile(path))
+                if new:
+                    failing.callback(_remove, path)
                 settings = _CONTAINERS[path.suffix.lower()] | _AT_ONCE
-                self._container: OutputContainer = av.open(for_ffmpeg(path), "w", container_options=settings)
+                self._container: OutputContainer = av.open(self._file, "w", container_options=settings)
                 opened.callback(self._close_container)
                 self._stream = self._add_stream(size, fps, encoder, colours)
             self._track = None if open_track is None else open_track(self._container)
@@ -128,12 +127,14 @@ class VideoFile:
         self._container.mux(self._stream.encode(frame))
         if self._track is not None:
             self._track.write_until(self._last / TICKS)
+        self._file.whole()
 
     def finish(self) -> None:
         """Writes what the encoder still holds and the sound up to the last frame's end, then the container's index."""
         self._container.mux(self._stream.encode())
         if self._track is not None and self._first is not None:
             self._track.finish(self.seconds)
+        self._file.whole()
         self._container.close()
 
     def release(self) -> None:
@@ -171,38 +172,13 @@ def check_target(path: Path) -> None:
         return
     if not is_file(path):
         raise SinkError(f"cannot record to {path}: it is no ordinary file; give another name")
-    lock = _locked(path)
-    if lock is not None:
-        os.close(lock)
+    with as_sink_error(f"recording {path}"):
+        check_free(path)
 
 
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-def _locked(path: Path) -> int | None:
-    """A descriptor that keeps other recordings off this file until it is closed; None where there are no such locks.
-
-    FFmpeg empties a file as it opens it: without this a second copy of the program would destroy the first one's
-    recording. Raises SinkError.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows, where FFmpeg's own open file can be shared but not locked
-        return None
-    with as_sink_error(f"recording {path}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise SinkError(
-            f"cannot record to {path}: another program is recording to it; end that one, or give another name"
-        ) from error
-    except OSError:  # a file system without locks
-        return descriptor
-    return descriptor
 
 
 @contextlib.contextmanager
