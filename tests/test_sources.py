@@ -479,9 +479,11 @@ class TestCamera:
         assert "secret" not in str(caught.value)
         assert capfd.readouterr().err == ""
 
-    def test_a_password_with_an_at_sign_is_told_no_more_than_any(self) -> None:
+    @pytest.mark.parametrize("address", ["user:s3cr3t@t0p@127.0.0.1:9/live.mjpg", "127.0.0.1:9/live?user=a&pwd=t0p"])
+    def test_a_password_with_an_at_sign_or_in_a_query_is_told_no_more_than_any(self, address: str) -> None:
         with pytest.raises(SourceError, match="check the address") as caught:
-            CameraSource("http://user:s3cr3t@t0p@127.0.0.1:9/live.mjpg")
+            CameraSource(f"http://{address}")
+        assert "127.0.0.1:9/live" in str(caught.value)
         assert "t0p" not in str(caught.value)
 
     def test_a_failure_of_its_thread_reaches_the_reader(self, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,8 @@ class CameraSource(Closable):
         lock: bool = False,
     ) -> None:
         self._spec = devices.find(spec)
-        self._name = re.sub(r"//[^/]*@", "//", spec)  # an address may hold a password
+        # An address may hold a password, before the host or after a question mark.
+        self._name = re.sub(r"[?].*", "?...", re.sub(r"//[^/]*@", "//", spec))
         self._label = devices.label(self._spec)
         self._orientation = Orientation(mirror, rotate)
         self._size, self._fps, self._lock = size, fps, lock
