@@ -162,6 +162,14 @@ class TestRecorder:
             Recorder(tmp_path / name, WIDTH, HEIGHT, 25, live=False)
         assert str(tmp_path / name) in str(caught.value)
 
+    @pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv"])
+    def test_without_a_picture_no_file_stays_where_none_was(self, tmp_path: Path, kind: str) -> None:
+        path = tmp_path / f"a{kind}"
+        for there in (False, True):
+            Recorder(path, WIDTH, HEIGHT, 25, live=False).close()
+            assert path.exists() == there
+            path.touch()
+
     @pytest.mark.parametrize("kind", [".mp4", ".mkv"])
     def test_a_full_disk_is_told_in_one_line(self, tmp_path: Path, kind: str) -> None:
         pytest.importorskip("resource", reason="limits a process's files as POSIX systems do")

@@ -70,7 +70,7 @@ class VideoFile:
     """A file of pictures of `size`, (width, height), shown about `fps` times a second; for one thread at a time.
 
     It is open and its header written, so that a file that cannot be written shows at once, and locked against other
-    programs of this kind. Raises SinkError, and then leaves no file where none was.
+    programs of this kind. Raises SinkError. Without a picture it leaves no file where none was.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class VideoFile:
         self._path, self._layout, self._step = path, encoder.layout, round(TICKS / fps)
         self._first: float | None = None
         self._last = -MIN_STEP
-        new = not path.is_symlink() and not exists(path)
-        with ExitStack() as failing, ExitStack() as opened:
+        new, self._made = not path.is_symlink() and not exists(path), False
+        with ExitStack() as opened:
+            opened.callback(self._leave_none)
             with as_sink_error(f"recording {path}"):
                 self._file = opened.enter_context(DiskFile(path))
-                if new:
-                    failing.callback(_remove, path)
+                self._made = new
                 settings = _CONTAINERS[path.suffix.lower()] | _AT_ONCE
                 self._container: OutputContainer = av.open(self._file, "w", container_options=settings)
                 opened.callback(self._close_container)
@@ -102,7 +102,6 @@ class VideoFile:
             with as_sink_error(f"recording {path}"):
                 self._container.start_encoding()
             self._opened = opened.pop_all()
-            failing.pop_all()
 
     @property
     def seconds(self) -> float:
@@ -141,6 +140,12 @@ class VideoFile:
         """Closes what is open, also after a failure, which was raised already."""
         self._opened.close()
 
+    def _leave_none(self) -> None:
+        """Of a recording without a picture, which does not play, no file stays where none was."""
+        if self._made and self._first is None:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+
     def _close_container(self) -> None:
         with contextlib.suppress(OSError, av.FFmpegError):
             self._container.close()
@@ -174,11 +179,6 @@ def check_target(path: Path) -> None:
         raise SinkError(f"cannot record to {path}: it is no ordinary file; give another name")
     with as_sink_error(f"recording {path}"):
         check_free(path)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
 
 
 @contextlib.contextmanager
