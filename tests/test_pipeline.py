@@ -1,5 +1,6 @@
 import itertools
 import logging
+from dataclasses import replace
 from time import sleep
 
 import cv2
@@ -114,26 +115,21 @@ def test_the_backdrop_heeds_every_frames_share_of_its_time():
     assert all(load > 1.2 for load in backdrop.loads)
 
 
-@pytest.mark.parametrize("slow", ["masking", "finishing"])
-def test_the_longer_half_of_a_frames_way_is_its_load(slow):
+@pytest.mark.parametrize("looking", [0.0, 5.0])
+def test_the_longer_half_of_a_frames_way_is_its_load(looking):
+    class Looking(Pipeline):
+        def look(self, frame):
+            return replace(super().look(frame), seconds={"mask": 0.4 * looking, "key": 0.6 * looking})
+
     class Slow(FakeSink):
         def send(self, picture, time):
-            if slow == "finishing":
-                sleep(0.02)
-
-    def mask(_):
-        if slow == "masking":
             sleep(0.02)
-        return CLIP.alpha(0)
 
     backdrop = FakeBackdrop(BACKDROP)
-    ran(
-        FakeSource(CLIP.frame, frames=3, fps=50),
-        [Slow()],
-        Pipeline(FakeMasker(mask), MatteRefiner(EDGE), backdrop, SIZE),
-    )
+    pipeline = Looking(FakeMasker(lambda _: CLIP.alpha(0)), MatteRefiner(EDGE), backdrop, SIZE)
+    ran(FakeSource(CLIP.frame, frames=3, fps=50), [Slow()], pipeline)
     assert len(backdrop.loads) == 3
-    assert min(backdrop.loads) >= 1
+    assert backdrop.loads == [250] * 3 if looking else min(backdrop.loads) >= 1
 
 
 def test_a_dropped_frame_counts_as_a_whole_frames_time():

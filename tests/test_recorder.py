@@ -23,6 +23,8 @@ from nbst_live.capture.clip import ClipSource
 from nbst_live.errors import SinkError, SourceEnded, SourceStalled
 from nbst_live.parsing import Split
 from nbst_live.sinks import frame_writer
+from nbst_live.sinks.disk_file import DiskFile
+from nbst_live.sinks.encoders import Encoder
 from nbst_live.sinks.frame_writer import FrameWriter
 from nbst_live.sinks.joined import JoinedSound
 from nbst_live.sinks.recorder import GreyRecorder, How, Recorder
@@ -169,6 +171,33 @@ class TestRecorder:
             Recorder(path, WIDTH, HEIGHT, 25, live=False).close()
             assert path.exists() == there
             path.touch()
+
+    def test_a_file_that_cannot_be_opened_as_asked_keeps_what_it_held(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "a.mp4"
+        path.write_bytes(b"an older recording")
+        monkeypatch.setattr(
+            "nbst_live.sinks.recorder.encoder_for", lambda *_, **__: Encoder("libx264", "yuv420p", {"preset": "none"})
+        )
+        with pytest.raises(SinkError, match="cannot be written"):
+            Recorder(path, WIDTH, HEIGHT, 25, live=False)
+        assert path.read_bytes() == b"an older recording"
+
+    def test_what_the_system_says_on_closing_is_told_as_any_failure(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        close = DiskFile.close
+
+        def over_quota(file: DiskFile) -> None:
+            close(file)
+            raise OSError("over quota")
+
+        recorder = Recorder(tmp_path / "a.mp4", WIDTH, HEIGHT, 25, live=False)
+        recorder.send(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 0)
+        monkeypatch.setattr(DiskFile, "close", over_quota)
+        with pytest.raises(SinkError, match="over quota"):
+            recorder.close()
 
     @pytest.mark.parametrize("kind", [".mp4", ".mkv"])
     def test_a_full_disk_is_told_in_one_line(self, tmp_path: Path, kind: str) -> None:

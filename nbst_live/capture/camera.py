@@ -1,7 +1,6 @@
 """A live camera as a source: the newest picture wins, and a camera that went away comes back."""
 
 import logging
-import re
 import threading
 import time
 
@@ -58,8 +57,7 @@ class CameraSource(Closable):
         lock: bool = False,
     ) -> None:
         self._spec = devices.find(spec)
-        # An address may hold a password, before the host or after a question mark.
-        self._name = re.sub(r"[?].*", "?...", re.sub(r"//[^/]*@", "//", spec))
+        self._name = devices.told(spec)
         self._label = devices.label(self._spec)
         self._orientation = Orientation(mirror, rotate)
         self._size, self._fps, self._lock = size, fps, lock

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import struct
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,17 @@ def find(spec: str) -> str:
         f"--input {spec!r} is neither a file nor a camera; give a clip, or a camera's number, path, URL or, on Linux, "
         f"name (cameras here: {listed})"
     )
+
+
+def told(spec: str) -> str:
+    """A spec as it may be shown: of an address scheme and host alone, for the rest may hold a password."""
+    address = re.fullmatch(r"(?P<scheme>[^/?#]*://)(?P<host>[^/?#]*)(?P<rest>.*)", spec, re.DOTALL)
+    if address is None:
+        return spec
+    scheme, host, rest = address["scheme"], address["host"], address["rest"]
+    if "@" in rest:  # what stands before it may be a password that should have been escaped
+        return f"{scheme}..."
+    return scheme + host.rpartition("@")[2] + ("/..." if rest else "")
 
 
 def find_again(spec: str, name: str) -> str | None:

@@ -1,5 +1,6 @@
 """A file on the disk as FFmpeg's muxers write it, which keeps what it holds when the disk is full."""
 
+import contextlib
 import os
 from io import FileIO
 from pathlib import Path
@@ -9,36 +10,35 @@ from nbst_live.errors import SinkError
 
 
 class DiskFile(Closable):
-    """An empty file, locked against other programs of this kind, of which a second one would empty the first one's;
-    its `name` tells FFmpeg what to write.
+    """A file, locked against other programs of this kind, which would write over it; `name` tells FFmpeg what it is.
 
-    Once a write has failed the file ends where it was `whole` last, and nothing is written any more: half a fragment at
-    its end, or the head that goes with an index that found no space, would make an MP4 unreadable. Raises OSError, and
-    SinkError where another program writes to it.
+    It is emptied by the first write. A write that fails cuts it to where it was `whole` last: an MP4 that ends in half
+    a fragment cannot be read. Raises OSError, and SinkError where another program writes to it.
     """
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._failed: OSError | None = None
         self._file = _locked(path)
-        self._file.truncate()
-        self._whole = 0
+        self._written = False
+        self._whole: int | None = None
 
     def whole(self) -> None:
-        """Notes that what is written so far is whole."""
+        """Notes that what is written so far is whole. Of a file of which that is never said all is kept."""
         self._whole = self._file.tell()
 
     def write(self, data: bytes) -> int:
-        """Writes all of it. Raises OSError, and after that the same for ever."""
-        if self._failed is not None:
-            raise self._failed
+        """Writes all of it. Raises OSError."""
+        if not self._written:
+            self._file.truncate()
+            self._written = True
         left = memoryview(data)
         try:
             while left:
                 left = left[self._file.write(left) :]
-        except OSError as error:
-            self._failed = error
-            self._file.truncate(self._whole)
+        except OSError:
+            if self._whole is not None:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(self._whole)
             raise
         return len(data)
 

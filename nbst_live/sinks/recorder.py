@@ -1,6 +1,7 @@
 """Recordings: pictures as H.264 with a sound, and masks without loss."""
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -90,17 +91,16 @@ class Recorder(Closable):
             self._writer.put(partial(to_i420, picture), time)
 
     def close(self) -> None:
-        dropped = self.dropped
-        try:
-            with as_sink_error(self.name):
-                self._writer.close()
-        finally:
-            self._file.release()
+        if self.dropped and not self._closed:
+            log.warning("%s lacks %d pictures: the encoder could not keep up", self.name, self.dropped)
+        self._closed = True
+        with as_sink_error(self.name), ExitStack() as closing:
             if self._microphone is not None:
-                self._microphone.close()
-            if dropped and not self._closed:
-                log.warning("%s lacks %d pictures: the encoder could not keep up", self.name, dropped)
-            self._closed = True
+                closing.callback(self._microphone.close)
+            try:
+                self._writer.close()
+            finally:
+                self._file.release()
 
     def _tracks(self, audio_from: Path | None) -> OpenTrack | None:
         if self._microphone is not None:

@@ -33,6 +33,8 @@ _CONTAINERS: dict[str, dict[str, str]] = {
     ".mov": _FRAGMENTED,
     ".mkv": {"cluster_time_limit": "1000"},
 }
+_BUFFER = 1 << 20
+"""Bytes that are written in one go: for each Python's lock must be waited for."""
 _AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "1000000"}
 
 
@@ -93,7 +95,9 @@ class VideoFile:
                 self._file = opened.enter_context(DiskFile(path))
                 self._made = new
                 settings = _CONTAINERS[path.suffix.lower()] | _AT_ONCE
-                self._container: OutputContainer = av.open(self._file, "w", container_options=settings)
+                self._container: OutputContainer = av.open(
+                    self._file, "w", container_options=settings, buffer_size=_BUFFER
+                )
                 opened.callback(self._close_container)
                 self._stream = self._add_stream(size, fps, encoder, colours)
             self._track = None if open_track is None else open_track(self._container)
@@ -126,19 +130,24 @@ class VideoFile:
         self._container.mux(self._stream.encode(frame))
         if self._track is not None:
             self._track.write_until(self._last / TICKS)
-        self._file.whole()
+        self._is_whole()
 
     def finish(self) -> None:
         """Writes what the encoder still holds and the sound up to the last frame's end, then the container's index."""
         self._container.mux(self._stream.encode())
         if self._track is not None and self._first is not None:
             self._track.finish(self.seconds)
-        self._file.whole()
+        self._is_whole()
         self._container.close()
 
     def release(self) -> None:
         """Closes what is open, also after a failure, which was raised already."""
         self._opened.close()
+
+    def _is_whole(self) -> None:
+        """Says so of the file after each picture, but not of a Matroska file: half a cluster of that plays too."""
+        if self._path.suffix.lower() != ".mkv":
+            self._file.whole()
 
     def _leave_none(self) -> None:
         """Of a recording without a picture, which does not play, no file stays where none was."""
