@@ -1,7 +1,6 @@
 import itertools
 import logging
 from dataclasses import replace
-from time import sleep
 
 import cv2
 import numpy as np
@@ -115,21 +114,15 @@ def test_the_backdrop_heeds_every_frames_share_of_its_time():
     assert all(load > 1.2 for load in backdrop.loads)
 
 
-@pytest.mark.parametrize("looking", [0.0, 5.0])
-def test_the_longer_half_of_a_frames_way_is_its_load(looking):
+def test_the_longer_half_of_a_frames_way_is_its_load():
     class Looking(Pipeline):
         def look(self, frame):
-            return replace(super().look(frame), seconds={"mask": 0.4 * looking, "key": 0.6 * looking})
-
-    class Slow(FakeSink):
-        def send(self, picture, time):
-            sleep(0.02)
+            return replace(super().look(frame), seconds={"mask": 2.0, "key": 3.0})
 
     backdrop = FakeBackdrop(BACKDROP)
     pipeline = Looking(FakeMasker(lambda _: CLIP.alpha(0)), MatteRefiner(EDGE), backdrop, SIZE)
-    ran(FakeSource(CLIP.frame, frames=3, fps=50), [Slow()], pipeline)
-    assert len(backdrop.loads) == 3
-    assert backdrop.loads == [250] * 3 if looking else min(backdrop.loads) >= 1
+    ran(FakeSource(CLIP.frame, frames=3, fps=50), [FakeSink()], pipeline)
+    assert backdrop.loads == [250] * 3
 
 
 def test_a_dropped_frame_counts_as_a_whole_frames_time():

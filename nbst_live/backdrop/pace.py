@@ -1,8 +1,8 @@
 """How much of its time the solver may compute beside the live way: a controller steered by the live way's load."""
 
 FLOOR = 0.3
-"""Least share of its time that the solver keeps: it is never starved. While it computes the live way slows it down: at
-1280x720 on two cores about a quarter of its own speed is left."""
+"""Least share of its time that the solver keeps: it is never starved. While it computes the live way slows it down as
+well, so that less of its own speed is left."""
 COMFORT = 0.75
 """Load at which the pace stays as it is: what is left of a frame's time covers its unevenness."""
 SMOOTHING = 0.1

@@ -1,7 +1,7 @@
 """Recordings: pictures as H.264 with a sound, and masks without loss."""
 
 import logging
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,9 +94,7 @@ class Recorder(Closable):
         if self.dropped and not self._closed:
             log.warning("%s lacks %d pictures: the encoder could not keep up", self.name, self.dropped)
         self._closed = True
-        with as_sink_error(self.name), ExitStack() as closing:
-            if self._microphone is not None:
-                closing.callback(self._microphone.close)
+        with as_sink_error(self.name), self._microphone or nullcontext():
             try:
                 self._writer.close()
             finally:

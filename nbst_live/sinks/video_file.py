@@ -34,7 +34,7 @@ _CONTAINERS: dict[str, dict[str, str]] = {
     ".mkv": {"cluster_time_limit": "1000"},
 }
 _BUFFER = 1 << 20
-"""Bytes that are written in one go: for each Python's lock must be waited for."""
+"""Bytes that FFmpeg hands over at most at once: each time it waits for Python's lock."""
 _AT_ONCE = {"flush_packets": "1", "max_interleave_delta": "1000000"}
 
 
@@ -130,22 +130,22 @@ class VideoFile:
         self._container.mux(self._stream.encode(frame))
         if self._track is not None:
             self._track.write_until(self._last / TICKS)
-        self._is_whole()
+        self._note_whole()
 
     def finish(self) -> None:
         """Writes what the encoder still holds and the sound up to the last frame's end, then the container's index."""
         self._container.mux(self._stream.encode())
         if self._track is not None and self._first is not None:
             self._track.finish(self.seconds)
-        self._is_whole()
+        self._note_whole()
         self._container.close()
 
     def release(self) -> None:
         """Closes what is open, also after a failure, which was raised already."""
         self._opened.close()
 
-    def _is_whole(self) -> None:
-        """Says so of the file after each picture, but not of a Matroska file: half a cluster of that plays too."""
+    def _note_whole(self) -> None:
+        """Said after each picture, but not of a Matroska file: half a cluster of that plays too."""
         if self._path.suffix.lower() != ".mkv":
             self._file.whole()
 
