@@ -238,3 +238,36 @@ def test_a_slow_pan_leaves_no_copies_and_what_is_hidden_moves_along():
     assert known[:, : WIDTH - 100].mean() > 0.9
     assert off[known].mean() < 6
     assert plate.upsets > 3
+
+
+def pan(plate: Plate, near: np.ndarray, far: np.ndarray, hidden: np.ndarray, ahead: int) -> np.ndarray:
+    """Shows it a room of two halves, (HEIGHT, WIDTH + 200) each, past which the camera goes, past the `near` one
+    `ahead` times as fast; the last view.
+    """
+    for step in range(41):
+        left = 2 * step * ahead, 2 * step
+        rows = slice(HEIGHT // 2), slice(HEIGHT // 2, None)
+        views = [side[part, x : x + WIDTH] for side, x, part in zip((near, far), left, rows, strict=True)]
+        plate.add(np.vstack(views), hidden if step else NOBODY)
+    return np.vstack(views)
+
+
+def test_a_slow_pan_past_a_soft_room_that_contradicts_nothing_is_followed_and_is_no_upset():
+    large = cv2.GaussianBlur(SyntheticClip(WIDTH + 200, HEIGHT, 1, noise=0, nobody=True).frame(0), (0, 0), 9)
+    plate, hidden = Plate(WIDTH, HEIGHT), person(slice(24, 72), slice(48, 80))
+    view = pan(plate, large, large, hidden, ahead=1)
+    off = np.abs(plate.picture().astype(int) - view).max(axis=2)
+    behind = np.s_[90:170, 130:190]
+    assert plate.known[behind].all(), "what is hidden moves along"
+    assert off[behind].mean() < 5
+    assert off[plate.known == 255].mean() < 4
+    assert plate.upsets == 0
+
+
+def test_when_near_and_far_go_by_unlike_what_is_hidden_is_no_more_known():
+    large = SyntheticClip(WIDTH + 200, HEIGHT, 1, noise=0, nobody=True).frame(0)
+    near = np.ascontiguousarray(large[:, ::-1])
+    plate, hidden = Plate(WIDTH, HEIGHT), person(slice(0, 72), slice(48, 80))
+    pan(plate, near, large, hidden, ahead=2)
+    assert not plate.known[:, 130:190].any()
+    assert plate.known[:, :100].all()

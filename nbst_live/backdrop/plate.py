@@ -30,8 +30,8 @@ ALONE = 8
 """Each so many-th look is by the mask network alone: who is found because the plate looks otherwise may be the plate's
 own mistake, which it would keep for ever."""
 STIRRED = 0.02
-"""Share of the room that contradicts what is known from which it is looked whether the camera was moved: a slow pan
-contradicts along the room's edges alone."""
+"""Share of the room that contradicts what is known from which a movement of the camera is an upset: a slow pan
+contradicts along the room's edges alone. With as much left after following it, what is hidden is lost."""
 UPSET = 0.35
 """That share from which, if it was not, the light has changed."""
 WITNESS = 1 / 3
@@ -83,7 +83,14 @@ class Plate:
         """Takes what is room in `picture`, by its alpha at any size."""
         room = cv2.resize(surely_room(alpha), self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
         contradicts, share = self._contradictions(picture, room)
-        if share > STIRRED and self._follow(picture, room, share):
+        if self._follow(picture, room):
+            self.upsets += share > STIRRED
+            contradicts, left = self._contradictions(picture, room)
+            if left > STIRRED:
+                # The camera sees the room from elsewhere: near and far have not moved alike, nor has what is hidden.
+                self.known &= room
+        elif share > UPSET and self._relight(picture, room):
+            self.upsets += 1
             contradicts, _ = self._contradictions(picture, room)
         shown = np.empty_like(self.picture())
         for rows in self._bands():
@@ -143,25 +150,34 @@ class Plate:
             box = slice(y, y + height), slice(x, x + width)
             cv2.accumulateWeighted(picture[box], mean[box], rate, mask=where[box])
 
-    def _follow(self, picture: Picture, room: Matte, share: float) -> bool:
-        """Moves what is known along with the camera, or into the new light; after that one look decides. False when it
-        was neither.
+    def _follow(self, picture: Picture, room: Matte) -> bool:
+        """Moves what is known along with the camera; False when that has not moved. However slowly it moves, what is
+        hidden would else stay behind, and what is seen be a blur.
         """
         both = room & self.known
-        x, y = _movement(self.picture(), picture, both)
-        if math.hypot(x, y) >= NUDGE * picture.shape[1]:
-            shift, size = np.array([[1, 0, x], [0, 1, y]], np.float32), self.known.shape[::-1]
-            self._mean = cv2.warpAffine(self._mean, shift, size)
-            self.known = cv2.compare(cv2.warpAffine(self.known, shift, size), 255, cv2.CMP_EQ)
-        elif share > UPSET and cv2.countNonZero(both) >= WITNESS * both.size:
-            now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (picture, self._mean))
-            self._mean *= (now + 1) / (then + 1)
-        else:
+        x, y = _movement(self.picture(), picture, both) if cv2.countNonZero(both) else (0.0, 0.0)
+        if math.hypot(x, y) < NUDGE * picture.shape[1]:
             return False
-        self.upsets += 1
+        shift, size = np.array([[1, 0, x], [0, 1, y]], np.float32), self.known.shape[::-1]
+        self._mean = cv2.warpAffine(self._mean, shift, size)
+        self.known = cv2.compare(cv2.warpAffine(self.known, shift, size), 255, cv2.CMP_EQ)
+        self._begin_anew()
+        return True
+
+    def _relight(self, picture: Picture, room: Matte) -> bool:
+        """Puts what is known into the new light; False when too little of it is seen."""
+        both = room & self.known
+        if cv2.countNonZero(both) < WITNESS * both.size:
+            return False
+        now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (picture, self._mean))
+        self._mean *= (now + 1) / (then + 1)
+        self._begin_anew()
+        return True
+
+    def _begin_anew(self) -> None:
+        """After this one look decides."""
         self._confidence = np.minimum(self.known, 1)
         self._publish(cv2.convertScaleAbs(self._mean))
-        return True
 
 
 def surely_room(alpha: Alpha) -> Matte:
@@ -184,7 +200,8 @@ def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]
     window = cv2.createHanningWindow(size, cv2.CV_32F) * cv2.GaussianBlur(weight, (0, 0), 0.02 * size[0])
     old, new = (_contrast(picture, size, weight) for picture in (before, now))
     (x, y), _ = cv2.phaseCorrelate(old * window, new * window)
-    moved = cv2.warpAffine(old, np.array([[1, 0, x], [0, 1, y]], np.float32), size)
+    # By whole pixels: between them the camera's noise would be averaged, and so the two made more alike.
+    moved = cv2.warpAffine(old, np.array([[1, 0, x], [0, 1, y]], np.float32), size, flags=cv2.INTER_NEAREST)
     still, after = (float((np.abs(new - plane) * window).sum()) for plane in (old, moved))
     return (x / scale, y / scale) if after < ALIKE * still else (0.0, 0.0)
 
