@@ -93,7 +93,7 @@ class Pipeline:
             # Only now, so that everything over time goes from one frame that has a mask to the next.
             seen = self._sight.of(small, *alpha.shape[::-1])
             if self._opinion is not None:
-                alpha = self._opinion.corrected(alpha, seen)
+                alpha = self._opinion.corrected(alpha, seen, frame.picture)
             found = time.perf_counter()
             corrected = alpha if self._key is None else self._key.correct(alpha, seen, self._backdrop.room())
         except MaskError as error:

@@ -50,7 +50,7 @@ class Networks:
 
     def look(self, first: np.ndarray, second: np.ndarray, picture: np.ndarray = WALL) -> np.ndarray:
         self.second = second
-        return self.opinion.corrected(first, self.sight.of(picture, WIDTH, HEIGHT))
+        return self.opinion.corrected(first, self.sight.of(picture, WIDTH, HEIGHT), picture)
 
 
 @pytest.fixture
@@ -169,6 +169,23 @@ def test_what_was_added_is_asked_about_as_often_as_possible(networks):
     assert [networks.look(faint, person()) for _ in range(opinion.PAUSE)][-1][140, 105] == faint[140, 105]
 
 
+def test_somebody_who_comes_where_nobody_was_said_to_be_is_there_at_once(networks):
+    """A hand before something as dark: the picture is hardly another, but the first network sees it now."""
+    said = networks.look(np.maximum(person(), thing(105, level=0.5)), person())
+    assert said[140, 105] < 0.01
+    hand = np.maximum(person(), thing(105))
+    assert networks.look(hand, person())[140, 105] == hand[140, 105]
+    assert networks.asked == 1
+
+
+def test_the_second_is_shown_the_frame_itself(networks):
+    large, shown_to_it = cv2.resize(WALL, (1280, 720)), []
+    networks.opinion.ask(FakeMasker(lambda p: [shown_to_it.append(p), person()][1], size=(2 * WIDTH, 2 * HEIGHT)))
+    networks.look(person(), person(), large)
+    assert len(shown_to_it) == 1
+    assert shown_to_it[0] is large
+
+
 def test_specks_are_not_asked_about(networks):
     networks.look(person(), person())
     speck = person()
@@ -183,7 +200,7 @@ def test_the_first_goes_on_alone_where_the_second_fails_and_it_is_told_once(capl
     second = FakeMasker(lambda _: person(), fails=range(2), size=(WIDTH, HEIGHT))
     with SecondOpinion(second) as opinion_:
         found = [
-            opinion_.corrected(wrong, sight.of(WALL, WIDTH, HEIGHT))[:, :112].max()
+            opinion_.corrected(wrong, sight.of(WALL, WIDTH, HEIGHT), WALL)[:, :112].max()
             for _ in range(2 * opinion.PAUSE + 1)
         ]
     assert all(level > 0.8 for level in found[:-1])

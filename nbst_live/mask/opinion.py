@@ -2,9 +2,10 @@
 
 The fast network takes the back of a chair for somebody now and then, or half loses a hand before something dark. The
 fine one seldom does, but takes more than twice as long: it is asked at every thirtieth frame, and at every fifth at
-most. In between, what it said moves along with the picture, as far as that shows the same. What it adds to somebody
-shows the room once they are gone: that is asked about as often as possible, and holds only where the first network,
-too, sees something, or round about, as long as all stays what it was.
+most. In between, what it said moves along with the picture, as far as that shows the same and the first network has not
+become surer of the contrary. What it adds to somebody shows the room once they are gone: that is asked about as often
+as possible, and holds only where the first network, too, sees something, or round about, as long as all stays what it
+was.
 """
 
 import logging
@@ -19,7 +20,7 @@ from nbst_live.errors import MaskError
 from nbst_live.mask.certainty import FAINT, SOMEBODY
 from nbst_live.mask.flow import places
 from nbst_live.mask.window import around
-from nbst_live.stages import Alpha, Masker, Matte, Seen
+from nbst_live.stages import Alpha, Masker, Matte, Picture, Seen
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,9 @@ SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
 PAUSE, HOLDS = 5, 30
 """Frames from one question to the next: at least, and when there is nothing new to ask about."""
+AWAY = 0.1
+"""How much further from what was said than when asked the first network's alpha may get, for it to hold: what it now
+takes for somebody has come since, however alike the picture looks."""
 NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
 levels, and beyond that as a share of how light it is there."""
@@ -57,12 +61,14 @@ takes.
 class Answer:
     """What the second network said, moved onto a frame since. All are (h, w) uint8.
 
-    `grey` is that frame, `alpha` what was said, in 0..255; it counts where `differs` is 255, and where `settled`
-    is 255, as it is somewhere, there is no need to ask. Where `still` is 255 all has stayed what it was when asked.
+    `grey` is that frame, `alpha` what was said, and `first` what the first network had said, in 0..255; it counts where
+    `differs` is 255, and where `settled` is 255, as it is somewhere, there is no need to ask. Where `still` is 255 all
+    has stayed what it was when asked.
     """
 
     grey: Matte
     alpha: Matte
+    first: Matte
     differs: Matte
     settled: Matte
     still: Matte
@@ -77,7 +83,8 @@ class Answer:
         settled = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
         if not cv2.countNonZero(settled):
             return None
-        return cls(grey, cv2.convertScaleAbs(second, alpha=255), differs, settled, np.full_like(settled, 255))
+        levels = (cv2.convertScaleAbs(alpha, alpha=255) for alpha in (second, first))
+        return cls(grey, *levels, differs, settled, np.full_like(settled, 255))
 
     def moved(self, seen: Seen) -> "Answer | None":
         """Onto the next frame, as far as that shows the same; None where nothing is left."""
@@ -98,34 +105,39 @@ class Answer:
         settled = cv2.bitwise_and(settled, same)
         if not cv2.countNonZero(settled):
             return None
-        alpha = differs = still = np.zeros_like(settled)
+        alpha = first = differs = still = np.zeros_like(settled)
         if cv2.countNonZero(self.differs):
             # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur. A mark is there or is not.
-            alpha = carried(self.alpha, cv2.INTER_CUBIC)
+            alpha, first = (carried(plane, cv2.INTER_CUBIC) for plane in (self.alpha, self.first))
             differs = cv2.bitwise_and(carried(self.differs, cv2.INTER_NEAREST), same)
             # All of the picture may be lighter or darker.
             lit = cv2.convertScaleAbs(light, alpha=max(cv2.mean(grey)[0], 1) / max(cv2.mean(self.grey)[0], 1))
             apart = cv2.absdiff(cv2.blur(now, NEIGHBOURHOOD), lit)
             alike = cv2.compare(apart, cv2.convertScaleAbs(lit, alpha=EVEN, beta=STILL), cv2.CMP_LE)
             still = cv2.bitwise_and(carried(self.still, cv2.INTER_NEAREST), alike)
-        left = np.zeros((4, *grey.shape), np.uint8)
-        left[:, *window] = alpha, differs, settled, still
+        left = np.zeros((5, *grey.shape), np.uint8)
+        left[:, *window] = alpha, first, differs, settled, still
         return Answer(grey, *left)
 
     def put_into(self, alpha: Alpha) -> Alpha:
-        """An alpha (h, w), but what was said where that is something else; where there is nothing in it, no more
-        than a FAINT trace is added, but in a BAY as long as it is `still`: a hand that is gone is nobody at once.
+        """An alpha (h, w), but what was said where that is something else, and the alpha not AWAY from it; where there
+        is nothing in it, no more than a FAINT trace is added, but in a BAY as long as it is `still`: a hand that is
+        gone is nobody at once.
         """
         if not cv2.countNonZero(self.differs):
             return alpha
         window = around(self.differs, CLOSING)
-        said = self.alpha[window] * np.float32(1 / 255)
-        somebody = cv2.compare(alpha[window], FAINT, cv2.CMP_GT)
+        now = alpha[window]
+        said, then = (plane[window] * np.float32(1 / 255) for plane in (self.alpha, self.first))
+        # Movement is not found to the pixel: it counts what was nearby.
+        asked = cv2.dilate(cv2.absdiff(then, said), NEXT)
+        away = cv2.compare(cv2.absdiff(now, said) - asked, AWAY, cv2.CMP_GT)
+        somebody = cv2.compare(now, FAINT, cv2.CMP_GT)
         seen = cv2.dilate(cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, GAP), NEXT)
         seen |= cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, BAY) & self.still[window]
         added = cv2.subtract(cv2.compare(said, FAINT, cv2.CMP_GT), seen)
         corrected = alpha.copy()
-        np.copyto(corrected[window], said, where=cv2.subtract(self.differs[window], added) > 0)
+        np.copyto(corrected[window], said, where=cv2.subtract(self.differs[window], away | added) > 0)
         return corrected
 
     def adds(self, alpha: Alpha) -> bool:
@@ -152,9 +164,9 @@ class SecondOpinion(Closable):
         if before is not None:
             before.close()
 
-    def corrected(self, alpha: Alpha, seen: Seen) -> Alpha:
+    def corrected(self, alpha: Alpha, seen: Seen, picture: Picture) -> Alpha:
         """The first masker's alpha (h, w) of a frame as far as the second does not know better; `alpha` itself is left
-        as it is. `seen` is the frame at that size.
+        as it is. `seen` is the frame at that size, `picture` the frame itself.
         """
         second = self._second
         self._age += 1
@@ -164,13 +176,13 @@ class SecondOpinion(Closable):
             return alpha
         if self._answer is not None:
             self._answer = self._answer.moved(seen)
-        self._consult(second, seen, alpha)
+        self._consult(second, seen, picture, alpha)
         return alpha if self._answer is None else self._answer.put_into(alpha)
 
     def close(self) -> None:
         self.ask(None)
 
-    def _consult(self, second: Masker, seen: Seen, alpha: Alpha) -> None:
+    def _consult(self, second: Masker, seen: Seen, picture: Picture, alpha: Alpha) -> None:
         """Has an answer about this frame, if it is time; none where there is nobody."""
         if self._age < PAUSE:
             return
@@ -184,7 +196,7 @@ class SecondOpinion(Closable):
             return
         self._age = 0
         try:
-            other = cv2.resize(second.mask(seen.small), alpha.shape[::-1], interpolation=cv2.INTER_AREA)
+            other = cv2.resize(second.mask(picture), alpha.shape[::-1], interpolation=cv2.INTER_AREA)
         except MaskError as error:
             if not self._failed:
                 log.warning("%s; the fast mask goes on alone", error)
