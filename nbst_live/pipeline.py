@@ -18,8 +18,8 @@ from nbst_live.mask.matte import MatteRefiner
 from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.mask.people import People
 from nbst_live.mask.seen import Sight
-from nbst_live.mask.shrink import shrink
 from nbst_live.masked import Found, Masked, MaskedFrames
+from nbst_live.shrink import shrink
 from nbst_live.stages import Backdrop, Frame, Masker, Matte, Picture, Sink, Source, SourceInfo
 from nbst_live.timing import StageTimer
 

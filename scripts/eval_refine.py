@@ -33,7 +33,7 @@ from nbst_live.mask.edge import EdgeSolver
 from nbst_live.mask.guided import linear_model
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import MatteRefiner
-from nbst_live.mask.shrink import shrink
+from nbst_live.shrink import shrink
 
 REACH = 0.01
 SETS = ("portrait", "fashion")

@@ -18,8 +18,8 @@ from mask_library import Layers, Library, read_figure
 from train_edge import ALIKE, FORGETFUL, GRAIN, MISLED, Batch, loss_of
 
 from nbst_live.mask.edge import ROWS, EdgeSolver, Samples
-from nbst_live.mask.shrink import shrink
 from nbst_live.models import custom, find
+from nbst_live.shrink import shrink
 
 SHAPE = 180, 320
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nbst_live.shrink import shrink
 from nbst_live.stages import Alpha, Matte, Picture, Room
 
 MARGIN = 0.03
@@ -195,7 +196,7 @@ def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]
     scale = min(1.0, SEARCH_WIDTH / both.shape[1])
     # A window has two rows at least.
     size = max(2, round(both.shape[1] * scale)), max(2, round(both.shape[0] * scale))
-    weight = cv2.resize(both, size, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
+    weight = cv2.resize(both, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) * np.float32(1 / 255)
     # A hard border would be the same in both pictures, and so say that nothing moved.
     window = cv2.createHanningWindow(size, cv2.CV_32F) * cv2.GaussianBlur(weight, (0, 0), 0.02 * size[0])
     old, new = (_contrast(picture, size, weight) for picture in (before, now))
@@ -208,7 +209,7 @@ def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]
 
 def _contrast(picture: Picture, size: tuple[int, int], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The small picture's luma about its mean in units of its spread, so that the light plays no part."""
-    luma = cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY).astype(np.float32)
+    luma = cv2.cvtColor(shrink(picture, *size), cv2.COLOR_BGR2GRAY).astype(np.float32)
     mean, spread = (float(v[0, 0]) for v in cv2.meanStdDev(luma, mask=(weight > 0).astype(np.uint8)))
     return (luma - np.float32(mean)) / np.float32(max(spread, 1.0))
 

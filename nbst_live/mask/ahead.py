@@ -8,7 +8,7 @@ import numpy as np
 from nbst_live.closing import Closable
 from nbst_live.mask.certainty import FAINT, SOMEBODY
 from nbst_live.mask.flow import Flow, fetch
-from nbst_live.mask.shrink import shrink
+from nbst_live.shrink import shrink
 from nbst_live.stages import Alpha, Masker, Matte, Picture
 
 STRANGE = 16.0

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nbst_live.closing import Closable
 from nbst_live.mask.lattice import Lattice
-from nbst_live.mask.shrink import shrink
+from nbst_live.shrink import shrink
 from nbst_live.stages import Alpha, Masker, Picture
 
 BILATERAL, SMOOTH = 4.0, 3.0

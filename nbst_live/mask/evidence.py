@@ -8,7 +8,7 @@ import numpy as np
 from nbst_live.mask.edge import Samples
 from nbst_live.mask.light import Gains, gains
 from nbst_live.mask.pixels import Framed, Pixels, Plane
-from nbst_live.mask.shrink import SmallRooms
+from nbst_live.mask.small_room import SmallRooms
 from nbst_live.stages import Matte, Picture, Room, Trimap
 
 SOFT = 0.008

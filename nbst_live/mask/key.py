@@ -12,7 +12,7 @@ from nbst_live.mask.certainty import FAINT, SOMEBODY, SURE
 from nbst_live.mask.company import Company
 from nbst_live.mask.light import BLOCK, clear, gains, trust
 from nbst_live.mask.providers import open_own
-from nbst_live.mask.shrink import SmallRoom, SmallRooms
+from nbst_live.mask.small_room import SmallRoom, SmallRooms
 from nbst_live.mask.window import Window
 from nbst_live.models import ModelRecord
 from nbst_live.stages import Alpha, Matte, Picture, Room, Seen

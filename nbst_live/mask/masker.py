@@ -11,8 +11,8 @@ from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, ModelError
 from nbst_live.logs import first_line
 from nbst_live.mask.providers import load_runtime, open_session
-from nbst_live.mask.shrink import shrink
 from nbst_live.models import ModelRecord, verify
+from nbst_live.shrink import shrink
 from nbst_live.stages import Alpha, Picture
 
 WARM_UP_RUNS = 3

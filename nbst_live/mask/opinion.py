@@ -83,8 +83,8 @@ class Answer:
         settled = cv2.bitwise_or(differs, cv2.dilate(asked, SOFT))
         if not cv2.countNonZero(settled):
             return None
-        levels = (cv2.convertScaleAbs(alpha, alpha=255) for alpha in (second, first))
-        return cls(grey, *levels, differs, settled, np.full_like(settled, 255))
+        said, before = (cv2.convertScaleAbs(alpha, alpha=255) for alpha in (second, first))
+        return cls(grey, said, before, differs, settled, np.full_like(settled, 255))
 
     def moved(self, seen: Seen) -> "Answer | None":
         """Onto the next frame, as far as that shows the same; None where nothing is left."""

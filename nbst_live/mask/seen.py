@@ -3,7 +3,7 @@
 import cv2
 
 from nbst_live.mask.flow import Flow
-from nbst_live.mask.shrink import shrink
+from nbst_live.shrink import shrink
 from nbst_live.stages import Matte, Movement, Picture, Seen
 
 

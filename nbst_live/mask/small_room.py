@@ -1,9 +1,10 @@
-"""Pictures at the network's size."""
+"""The known room at the network's size."""
 
 from dataclasses import dataclass
 
 import cv2
 
+from nbst_live.shrink import shrink
 from nbst_live.stages import Matte, Picture, Room
 
 
@@ -16,19 +17,6 @@ class SmallRoom:
     framed: Picture
     grey: Matte
     known: Matte
-
-
-def shrink(picture: Picture, width: int, height: int) -> Picture:
-    """The picture stretched to width x height; itself where it is that large.
-
-    Averaging over areas costs as much as all the rest of the preparation, so a large picture is first halved or more by
-    bilinear sampling, to twice the size.
-    """
-    if picture.shape[1::-1] == (width, height):
-        return picture
-    if picture.shape[1] > 2 * width and picture.shape[0] > 2 * height:
-        picture = cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 class SmallRooms:
