@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from nbst_live.backdrop import plate as plate_module
-from nbst_live.backdrop.plate import ALONE, Plate, fill
+from nbst_live.backdrop.plate import ALONE, FAR, MARGIN, Plate, fill
 from nbst_live.capture.synthetic import SyntheticClip
 
 WIDTH, HEIGHT = 320, 180
@@ -59,13 +59,27 @@ def test_it_learns_the_same_band_by_band(monkeypatch):
     assert (banded.picture() == whole.picture()).mean() > 0.999
 
 
-def test_nothing_near_the_person_is_taken():
-    alpha = np.zeros((72, 128), np.float32)
-    alpha[:, :64] = 1
+def first_known(alpha: np.ndarray, row: int) -> float:
+    """The first column that is known in a row, as a share of the width."""
     plate = Plate(WIDTH, HEIGHT)
     plate.add(np.full((HEIGHT, WIDTH, 3), 50, np.uint8), alpha)
-    assert not plate.known[:, : WIDTH // 2 + 8].any()
-    assert 0.4 < plate.coverage < 0.5
+    return int(np.argmax(plate.known[row])) / WIDTH
+
+
+def test_nothing_near_the_person_is_taken():
+    alpha = np.zeros((160, 288), np.float32)
+    alpha[:, :144] = 1
+    assert 0.5 + 0.9 * MARGIN <= first_known(alpha, 90) < 0.5 + 2 * MARGIN
+    soft = cv2.GaussianBlur(alpha, (0, 0), 1)
+    assert 0.5 + 0.9 * MARGIN <= first_known(soft, 90) < 0.5 + 2 * MARGIN
+
+
+def test_far_less_is_taken_where_the_mask_is_unsure_over_more_than_an_edge():
+    """Where a hand is half lost the rest of it may be lost altogether."""
+    alpha = np.zeros((160, 288), np.float32)
+    alpha[:, :137], alpha[100:120, 137:144] = 1, 0.3
+    assert first_known(alpha, 124) >= 0.5 + 0.9 * FAR
+    assert first_known(alpha, 30) < 0.5
 
 
 def test_what_was_never_seen_is_filled_from_around_and_what_was_seen_stays():

@@ -13,8 +13,11 @@ import numpy.typing as npt
 from nbst_live.shrink import shrink
 from nbst_live.stages import Alpha, Matte, Picture, Room
 
-MARGIN = 0.03
-"""Distance kept from the person, as a share of the mask's width."""
+MARGIN = 0.015
+"""Distance kept from the person, as a share of the mask's width, where the mask has a plain edge."""
+UNSURE, WIDE, FAR = 0.8, 0.015, 0.05
+"""Alpha up to which the mask is unsure, if it is so over more than an edge of that width; and the distance kept from
+there, where a hand may be lost. Both are shares of the mask's width."""
 SURELY_ROOM = 0.04
 """Alpha up to which a pixel counts as room."""
 RATE, EARLY_RATE = 0.15, 0.4
@@ -183,9 +186,15 @@ class Plate:
 
 def surely_room(alpha: Alpha) -> Matte:
     """255 where a frame of this alpha shows the room for sure, at alpha's size."""
-    reach = 2 * max(1, round(MARGIN * alpha.shape[1])) + 1
-    person = cv2.compare(alpha, SURELY_ROOM, cv2.CMP_GT)
-    return cv2.bitwise_not(cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))))
+    near, wide = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, _window(share, alpha)) for share in (MARGIN, WIDE / 2))
+    person = cv2.dilate(cv2.compare(alpha, SURELY_ROOM, cv2.CMP_GT), near)
+    unsure = cv2.morphologyEx(cv2.inRange(alpha, SURELY_ROOM, UNSURE), cv2.MORPH_OPEN, wide)
+    return cv2.bitwise_not(cv2.bitwise_or(person, cv2.dilate(unsure, np.ones(_window(FAR, alpha), np.uint8))))
+
+
+def _window(reach: float, alpha: Alpha) -> tuple[int, int]:
+    """The sides of what reaches so far, as a share of alpha's width, to all sides."""
+    return (2 * max(1, round(reach * alpha.shape[1])) + 1,) * 2
 
 
 def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]:
