@@ -178,6 +178,21 @@ def test_somebody_who_comes_where_nobody_was_said_to_be_is_there_at_once(network
     assert networks.asked == 1
 
 
+def test_what_the_first_becomes_surer_of_is_asked_about_as_soon_as_may_be(networks):
+    """The back of a chair, of which the first network is in doubt, and then not: it is shown no longer than a PAUSE."""
+    networks.look(np.maximum(person(), thing(level=0.6)), person())
+    seen = [networks.look(np.maximum(person(), thing()), person())[140, 40] for _ in range(2 * opinion.PAUSE)]
+    assert max(seen[opinion.PAUSE - 1 :]) < 0.01
+    assert networks.asked == 2
+
+
+def test_a_hand_that_the_first_half_sees_now_more_and_now_less_stays(networks):
+    hand = np.maximum(person(), thing(105, level=1.0))
+    for frame in range(2 * opinion.HOLDS):
+        level = 0.45 + 0.1 * (-1) ** frame
+        assert networks.look(np.maximum(person(), thing(105, level=level)), hand)[140, 105] > 0.95, frame
+
+
 def test_the_second_is_shown_the_frame_itself(networks):
     large, shown_to_it = cv2.resize(WALL, (1280, 720)), []
     networks.opinion.ask(FakeMasker(lambda p: [shown_to_it.append(p), person()][1], size=(2 * WIDTH, 2 * HEIGHT)))

@@ -278,6 +278,29 @@ def test_a_slow_pan_past_a_soft_room_that_contradicts_nothing_is_followed_and_is
     assert plate.upsets == 0
 
 
+def test_somebody_whom_the_mask_misses_for_a_moment_after_a_bump_leaves_no_trace():
+    large = SyntheticClip(WIDTH + 40, HEIGHT, 1, noise=0, nobody=True).frame(0)
+    before, after = (np.ascontiguousarray(large[:, x : x + WIDTH]) for x in (0, 9))
+    plate, hidden = Plate(WIDTH, HEIGHT), person(slice(24, 72), slice(48, 80))
+    seen_often(plate, before, NOBODY)
+    seen_often(plate, after, hidden)
+    assert plate.upsets == 1
+    missed, behind = after.copy(), np.s_[80:170, 130:190]
+    missed[behind] = np.where(after[behind] > 127, 0, 255)
+    plate.add(missed, NOBODY)
+    assert np.median(np.abs(plate.picture().astype(int) - after)[behind]) <= 3
+
+
+def test_a_bump_that_moves_a_small_thing_too_leaves_what_is_hidden_known():
+    large = SyntheticClip(WIDTH + 40, HEIGHT, 1, noise=0, nobody=True).frame(0)
+    before, after = (np.ascontiguousarray(large[:, x : x + WIDTH]) for x in (0, 9))
+    after[20:34, 20:34] = np.where(after[20:34, 20:34] > 127, 0, 255)
+    plate, hidden = Plate(WIDTH, HEIGHT), person(slice(24, 72), slice(48, 80))
+    seen_often(plate, before, NOBODY)
+    plate.add(after, hidden)
+    assert plate.known[80:170, 130:185].all()
+
+
 def test_when_near_and_far_go_by_unlike_what_is_hidden_is_no_more_known():
     large = SyntheticClip(WIDTH + 200, HEIGHT, 1, noise=0, nobody=True).frame(0)
     near = np.ascontiguousarray(large[:, ::-1])

@@ -3,14 +3,12 @@
 Pure but for its own buffers. Pixels near the person are left out by a margin, so that no trace of them enters.
 """
 
-import math
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from nbst_live.shrink import shrink
+from nbst_live.backdrop.standpoint import Standpoint, Step
 from nbst_live.stages import Alpha, Matte, Picture, Room
 
 MARGIN = 0.015
@@ -35,18 +33,15 @@ ALONE = 8
 own mistake, which it would keep for ever."""
 STIRRED = 0.02
 """Share of the room that contradicts what is known from which a movement of the camera is an upset: a slow pan
-contradicts along the room's edges alone. With as much left after following it, what is hidden is lost."""
+contradicts along the room's edges alone. Where as much has not moved along, what is hidden may not have, either."""
+STRAY = 0.005
+"""Distance, as a share of the width, by which what is hidden may be off once the room has moved far: small errors add
+up, and a tree stands nearer than the wall behind it. So far it is forgotten beside what is not known."""
 UPSET = 0.35
 """That share from which, if it was not, the light has changed."""
 WITNESS = 1 / 3
 """Share of the picture that must show known room for that: what is hidden follows, and so is at most twice what is
 seen. Beside somebody who leans in, all that is left to see may lie in their shadow."""
-NUDGE = 0.002
-"""Least movement of the camera that counts as one, as a share of the width."""
-SEARCH_WIDTH = 320
-"""Width in pixels at which the camera's movement is looked for."""
-ALIKE = 0.8
-"""Share of the difference that may be left after moving, for a movement to be believed."""
 FILL_SIZE = 120
 """Long side in pixels at which unseen parts are filled."""
 JOIN = 0.03
@@ -68,6 +63,7 @@ class Plate:
         self.upsets = self._looks = 0
         self._mean = np.zeros((height, width, 3), np.float32)
         self._confidence = np.zeros((height, width), np.uint8)
+        self._standpoint = Standpoint()
         self._seen = Room(np.zeros((height, width, 3), np.uint8), self.known.copy())
 
     @property
@@ -87,12 +83,11 @@ class Plate:
         """Takes what is room in `picture`, by its alpha at any size."""
         room = cv2.resize(surely_room(alpha), self.known.shape[::-1], interpolation=cv2.INTER_NEAREST)
         contradicts, share = self._contradictions(picture, room)
-        if self._follow(picture, room):
+        step = self._standpoint.step(picture, room)
+        if step is not None:
             self.upsets += share > STIRRED
-            contradicts, left = self._contradictions(picture, room)
-            if left > STIRRED:
-                # The camera sees the room from elsewhere: near and far have not moved alike, nor has what is hidden.
-                self.known &= room
+            self._follow(step, room)
+            contradicts, _ = self._contradictions(picture, room)
         elif share > UPSET and self._relight(picture, room):
             self.upsets += 1
             contradicts, _ = self._contradictions(picture, room)
@@ -154,19 +149,21 @@ class Plate:
             box = slice(y, y + height), slice(x, x + width)
             cv2.accumulateWeighted(picture[box], mean[box], rate, mask=where[box])
 
-    def _follow(self, picture: Picture, room: Matte) -> bool:
-        """Moves what is known along with the camera; False when that has not moved. However slowly it moves, what is
-        hidden would else stay behind, and what is seen be a blur.
+    def _follow(self, step: Step, room: Matte) -> None:
+        """Moves what is known along with the room. Where not all has moved alike, as the camera sees near and far from
+        elsewhere, or something large has moved by itself, nobody knows how what is hidden has.
         """
-        both = room & self.known
-        x, y = _movement(self.picture(), picture, both) if cv2.countNonZero(both) else (0.0, 0.0)
-        if math.hypot(x, y) < NUDGE * picture.shape[1]:
-            return False
-        shift, size = np.array([[1, 0, x], [0, 1, y]], np.float32), self.known.shape[::-1]
-        self._mean = cv2.warpAffine(self._mean, shift, size)
-        self.known = cv2.compare(cv2.warpAffine(self.known, shift, size), 255, cv2.CMP_EQ)
-        self._begin_anew()
-        return True
+        shift, size = np.array([[1, 0, step.x], [0, 1, step.y]], np.float32), self.known.shape[::-1]
+        self._mean, self.known, self._confidence = (
+            cv2.warpAffine(plane, shift, size, flags=cv2.INTER_NEAREST)
+            for plane in (self._mean, self.known, self._confidence)
+        )
+        if step.left > STIRRED:
+            self.known &= room
+        elif step.far:
+            strayed = np.ones(_window(STRAY, self.known), np.uint8)
+            self.known = cv2.erode(self.known, strayed) | (self.known & room)
+        self._begin_anew(room)
 
     def _relight(self, picture: Picture, room: Matte) -> bool:
         """Puts what is known into the new light; False when too little of it is seen."""
@@ -175,12 +172,15 @@ class Plate:
             return False
         now, then = (np.array(cv2.mean(p, both)[:3], np.float32) for p in (picture, self._mean))
         self._mean *= (now + 1) / (then + 1)
-        self._begin_anew()
+        self._begin_anew(room)
         return True
 
-    def _begin_anew(self) -> None:
-        """After this one look decides."""
-        self._confidence = np.minimum(self.known, 1)
+    def _begin_anew(self, room: Matte) -> None:
+        """What is seen is decided by one look; what is hidden soon after it is seen, but not by a person whom the mask
+        misses once.
+        """
+        most = cv2.bitwise_or(cv2.bitwise_and(cv2.bitwise_not(room), DOUBT), 1)
+        self._confidence = np.asarray(cv2.bitwise_and(cv2.min(self._confidence, most), self.known), np.uint8)
         self._publish(cv2.convertScaleAbs(self._mean))
 
 
@@ -192,35 +192,9 @@ def surely_room(alpha: Alpha) -> Matte:
     return cv2.bitwise_not(cv2.bitwise_or(person, cv2.dilate(unsure, np.ones(_window(FAR, alpha), np.uint8))))
 
 
-def _window(reach: float, alpha: Alpha) -> tuple[int, int]:
-    """The sides of what reaches so far, as a share of alpha's width, to all sides."""
-    return (2 * max(1, round(reach * alpha.shape[1])) + 1,) * 2
-
-
-def _movement(before: Picture, now: Picture, both: Matte) -> tuple[float, float]:
-    """By how many pixels (x, y) the room has moved, by phase correlation (Kuglin and Hines 1975) where both show it.
-
-    (0, 0) when the movement found does not make the two more alike.
-    """
-    scale = min(1.0, SEARCH_WIDTH / both.shape[1])
-    # A window has two rows at least.
-    size = max(2, round(both.shape[1] * scale)), max(2, round(both.shape[0] * scale))
-    weight = cv2.resize(both, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) * np.float32(1 / 255)
-    # A hard border would be the same in both pictures, and so say that nothing moved.
-    window = cv2.createHanningWindow(size, cv2.CV_32F) * cv2.GaussianBlur(weight, (0, 0), 0.02 * size[0])
-    old, new = (_contrast(picture, size, weight) for picture in (before, now))
-    (x, y), _ = cv2.phaseCorrelate(old * window, new * window)
-    # By whole pixels: between them the camera's noise would be averaged, and so the two made more alike.
-    moved = cv2.warpAffine(old, np.array([[1, 0, x], [0, 1, y]], np.float32), size, flags=cv2.INTER_NEAREST)
-    still, after = (float((np.abs(new - plane) * window).sum()) for plane in (old, moved))
-    return (x / scale, y / scale) if after < ALIKE * still else (0.0, 0.0)
-
-
-def _contrast(picture: Picture, size: tuple[int, int], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The small picture's luma about its mean in units of its spread, so that the light plays no part."""
-    luma = cv2.cvtColor(shrink(picture, *size), cv2.COLOR_BGR2GRAY).astype(np.float32)
-    mean, spread = (float(v[0, 0]) for v in cv2.meanStdDev(luma, mask=(weight > 0).astype(np.uint8)))
-    return (luma - np.float32(mean)) / np.float32(max(spread, 1.0))
+def _window(reach: float, plane: Alpha | Matte) -> tuple[int, int]:
+    """The sides of what reaches so far, as a share of the plane's width, to all sides."""
+    return (2 * max(1, round(reach * plane.shape[1])) + 1,) * 2
 
 
 def shrink_plate(picture: Picture, known: Matte, size: tuple[int, int]) -> tuple[Picture, Matte]:

@@ -3,7 +3,7 @@
 The fast network takes the back of a chair for somebody now and then, or half loses a hand before something dark. The
 fine one seldom does, but takes more than twice as long: it is asked at every thirtieth frame, and at every fifth at
 most. In between, what it said moves along with the picture, as far as that shows the same and the first network has not
-become surer of the contrary. What it adds to somebody shows the room once they are gone: that is asked about as often
+become surer of somebody. What it adds to somebody shows the room once they are gone: that is asked about as often
 as possible, and holds only where the first network, too, sees something, or round about, as long as all stays what it
 was.
 """
@@ -19,7 +19,7 @@ from nbst_live.closing import Closable
 from nbst_live.errors import MaskError
 from nbst_live.mask.certainty import FAINT, SOMEBODY
 from nbst_live.mask.flow import places
-from nbst_live.mask.window import around
+from nbst_live.mask.window import WHOLE, Window, around
 from nbst_live.stages import Alpha, Masker, Matte, Picture, Seen
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,9 @@ SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
 PAUSE, HOLDS = 5, 30
 """Frames from one question to the next: at least, and when there is nothing new to ask about."""
-AWAY = 0.1
-"""How much further from what was said than when asked the first network's alpha may get, for it to hold: what it now
-takes for somebody has come since, however alike the picture looks."""
+SURER = 0.1
+"""How much more of somebody the first network may see than when asked, for an answer to count: what it sees now has
+come since, however alike the picture looks."""
 NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
 levels, and beyond that as a share of how light it is there."""
@@ -120,32 +120,39 @@ class Answer:
         return Answer(grey, *left)
 
     def put_into(self, alpha: Alpha) -> Alpha:
-        """An alpha (h, w), but what was said where that is something else, and the alpha not AWAY from it; where there
-        is nothing in it, no more than a FAINT trace is added, but in a BAY as long as it is `still`: a hand that is
-        gone is nobody at once.
+        """An alpha (h, w), but what was said where that is something else, and the alpha is no SURER of somebody; where
+        there is nothing in it, no more than a FAINT trace is added, but in a BAY as long as it is `still`: a hand that
+        is gone is nobody at once.
         """
         if not cv2.countNonZero(self.differs):
             return alpha
         window = around(self.differs, CLOSING)
-        now = alpha[window]
-        said, then = (plane[window] * np.float32(1 / 255) for plane in (self.alpha, self.first))
-        # Movement is not found to the pixel: it counts what was nearby.
-        asked = cv2.dilate(cv2.absdiff(then, said), NEXT)
-        away = cv2.compare(cv2.absdiff(now, said) - asked, AWAY, cv2.CMP_GT)
-        somebody = cv2.compare(now, FAINT, cv2.CMP_GT)
+        said = self.alpha[window] * np.float32(1 / 255)
+        somebody = cv2.compare(alpha[window], FAINT, cv2.CMP_GT)
         seen = cv2.dilate(cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, GAP), NEXT)
         seen |= cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, BAY) & self.still[window]
         added = cv2.subtract(cv2.compare(said, FAINT, cv2.CMP_GT), seen)
         corrected = alpha.copy()
-        np.copyto(corrected[window], said, where=cv2.subtract(self.differs[window], away | added) > 0)
+        left = cv2.subtract(self.differs[window], added | self._surer(alpha, window))
+        np.copyto(corrected[window], said, where=left > 0)
         return corrected
 
-    def adds(self, alpha: Alpha) -> bool:
-        """Whether it makes somebody of what is not in this alpha (h, w)."""
+    def disputed(self, alpha: Alpha) -> bool:
+        """Whether it makes somebody of what is not in this alpha (h, w), or that has become SURER of somebody."""
         if not cv2.countNonZero(self.differs):
             return False
         more = cv2.compare(self.alpha * np.float32(1 / 255) - alpha, OTHER, cv2.CMP_GT)
-        return cv2.countNonZero(cv2.bitwise_and(more, self.differs)) >= SMALLEST
+        surer = cv2.morphologyEx(self._surer(alpha) & self.differs, cv2.MORPH_OPEN, SOFT)
+        return cv2.countNonZero(more & self.differs | surer) >= SMALLEST
+
+    def _surer(self, alpha: Alpha, window: Window = WHOLE) -> Matte:
+        """255 where an alpha (h, w), in this window of it, is SURER of somebody than the first network was when asked,
+        and than was said.
+        """
+        said, then = (plane[window] * np.float32(1 / 255) for plane in (self.alpha, self.first))
+        # Movement is not found to the pixel: what was nearby counts.
+        limit = cv2.max(said, cv2.dilate(then, NEXT)) + np.float32(SURER)
+        return np.asarray(cv2.compare(alpha[window], limit, cv2.CMP_GT), np.uint8)
 
 
 class SecondOpinion(Closable):
@@ -188,8 +195,8 @@ class SecondOpinion(Closable):
             return
         doubt, answer = doubtful(alpha), self._answer
         new = doubt if answer is None else cv2.subtract(doubt, answer.settled)
-        adding = answer is not None and answer.adds(alpha)
-        if self._age < HOLDS and cv2.countNonZero(new) < SMALLEST and not adding:
+        disputed = answer is not None and answer.disputed(alpha)
+        if self._age < HOLDS and cv2.countNonZero(new) < SMALLEST and not disputed:
             return
         self._answer = None
         if not cv2.countNonZero(cv2.compare(alpha, FAINT, cv2.CMP_GT)):
