@@ -58,3 +58,14 @@ def test_what_is_faint_is_kept_beside_somebody_and_dropped_alone():
     assert (tidied[20:40, 20:40] == 0).all()
     assert (tidied[90:110, 160:190] >= 0.3).all()
     assert (tidied[70, 20:40] == np.float32(0.09)).all()
+
+
+def test_a_hand_whose_wrist_is_lost_stays_and_a_speck_or_one_farther_off_goes():
+    alpha = np.zeros((144, 256), np.float32)
+    cv2.circle(alpha, (128, 100), 40, 1.0, -1)
+    for place, radius in (((176, 100), 6), ((128, 54), 2), ((70, 100), 6)):
+        cv2.circle(alpha, place, radius, 1.0, -1)
+    tidied = tidy(alpha)
+    assert tidied[100, 176] == 1
+    assert tidied[54, 128] == 0
+    assert tidied[100, 70] == 0

@@ -11,6 +11,8 @@ HOLE = 0.0015
 """Share of the mask's area up to which a gap within a person is a fault: an arm akimbo leaves a larger one."""
 ISLAND = 0.06
 """Share of the largest region's area up to which another one is a fault: a hand that is cut off from its arm is not."""
+PIECE = 0.01
+"""That share within REACH of what stays: a hand whose wrist is lost."""
 REACH = np.ones((9, 9), np.uint8)
 """How far the soft edge of an island reaches, in network pixels."""
 
@@ -53,10 +55,19 @@ def _without_faint(alpha: Alpha) -> Alpha:
 
 
 def _islands(regions: list[Outline], shape: tuple[int, ...]) -> list[Outline]:
-    """Those much smaller than the largest that the frame does not cut off."""
+    """Those much smaller than the largest that the frame does not cut off, and not pieces of what stays."""
     sizes = [_pixels(region, 1) for region in regions]
-    limit = ISLAND * max(sizes, default=0)
-    return [r for r, size in zip(regions, sizes, strict=True) if size <= limit and not _cut_off(r, shape)]
+    largest = max(sizes, default=0)
+    small = [size <= ISLAND * largest and not _cut_off(r, shape) for r, size in zip(regions, sizes, strict=True)]
+    if not any(small):
+        return []
+    stay = [region for region, is_small in zip(regions, small, strict=True) if not is_small]
+    near = cv2.dilate(cv2.drawContours(np.zeros(shape, np.uint8), stay, -1, 1, cv2.FILLED), REACH)
+    return [
+        region
+        for region, size, is_small in zip(regions, sizes, small, strict=True)
+        if is_small and (size <= PIECE * largest or not near[region[:, 0, 1], region[:, 0, 0]].any())
+    ]
 
 
 def _pixels(outline: Outline, own: int) -> float:
