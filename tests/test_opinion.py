@@ -297,6 +297,21 @@ def test_a_hand_between_sleeves_is_there_as_long_as_all_stays_what_it_was(networ
     assert networks.asked == 1
 
 
+def test_a_hand_that_only_the_second_sees_is_there_until_the_picture_is_another(networks):
+    hand = np.maximum(person(), thing(105))
+    assert networks.look(person(), hand)[140, 95] > 0.85
+    assert networks.look(person(), hand)[140, 95] > 0.85
+    other = WALL.clip(0, 240)
+    other[120:, :120] += 12  # too little for any answer to end
+    for _ in range(2):
+        assert networks.look(person(), hand, other)[140, 95] <= FAINT
+    assert networks.asked == 1
+
+
+def test_what_only_the_second_sees_far_from_somebody_is_nobody(networks):
+    assert networks.look(person(), np.maximum(person(), thing(40)))[140, 40] <= FAINT
+
+
 def test_what_is_seen_of_somebody_counts_as_far_as_it_may():
     """A speck in the middle of a wide bay: nothing near it is somebody."""
     speck = box(130, 88, 135, 93, 1.0)

@@ -34,17 +34,17 @@ SOFT = np.ones((11, 11), np.uint8)
 """How far the soft edge reaches of what one of them alone sees."""
 GAP, NEXT = np.ones((11, 11), np.uint8), np.ones((3, 3), np.uint8)
 """What may be added: what closes a gap between what the first network sees, and what is next to that."""
-BAY = np.ones((41, 41), np.uint8)
-"""What may be added as long as all has stayed what it was: a hand between sleeves."""
-CLOSING = len(BAY)
-"""Pixels around a pixel that say whether it may be added: the reach of BAY, twice half of it."""
+AROUND = np.ones((41, 41), np.uint8)
+"""What may be added as long as all has stayed what it was: a hand at the end of a sleeve."""
+CLOSING = len(AROUND) // 2 + 1
+"""Pixels around a pixel that say whether it may be added."""
 SMALLEST = 20
 """Pixels of doubt, or of somebody apart from the largest person, from which it is worth asking."""
 PAUSE, HOLDS = 5, 30
 """Frames from one question to the next: at least, and when there is nothing new to ask about."""
 SURER = 0.1
 """How much more of somebody the first network may see than when asked, for an answer to count: what it sees now has
-come since, however alike the picture looks."""
+come since, however alike the picture looks. With as much less it has not stayed what it was, either."""
 NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
 levels, and beyond that as a share of how light it is there."""
@@ -121,8 +121,8 @@ class Answer:
 
     def put_into(self, alpha: Alpha) -> Alpha:
         """An alpha (h, w), but what was said where that is something else, and the alpha is no SURER of somebody; where
-        there is nothing in it, no more than a FAINT trace is added, but in a BAY as long as it is `still`: a hand that
-        is gone is nobody at once.
+        there is nothing in it, no more than a FAINT trace is added, but AROUND somebody as long as all is `still` what
+        it was: a hand that is gone is nobody at once.
         """
         if not cv2.countNonZero(self.differs):
             return alpha
@@ -130,7 +130,9 @@ class Answer:
         said = self.alpha[window] * np.float32(1 / 255)
         somebody = cv2.compare(alpha[window], FAINT, cv2.CMP_GT)
         seen = cv2.dilate(cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, GAP), NEXT)
-        seen |= cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, BAY) & self.still[window]
+        then = self.first[window] * np.float32(1 / 255)
+        same = cv2.compare(cv2.absdiff(alpha[window], then), SURER, cv2.CMP_LE)
+        seen |= cv2.dilate(somebody, AROUND) & self.still[window] & same
         added = cv2.subtract(cv2.compare(said, FAINT, cv2.CMP_GT), seen)
         corrected = alpha.copy()
         left = cv2.subtract(self.differs[window], added | self._surer(alpha, window))
