@@ -308,8 +308,20 @@ def test_a_hand_that_only_the_second_sees_is_there_until_the_picture_is_another(
     assert networks.asked == 1
 
 
-def test_what_only_the_second_sees_far_from_somebody_is_nobody(networks):
-    assert networks.look(person(), np.maximum(person(), thing(40)))[140, 40] <= FAINT
+@pytest.mark.parametrize("x", [40, 76])
+def test_what_only_the_second_sees_off_somebody_is_nobody(networks, x):
+    """Apart from them by 65 pixels, and by 29; 12 pixels nearer is still their own."""
+    assert networks.look(person(), np.maximum(person(), thing(x)))[140, x + 12] <= FAINT
+
+
+def test_a_hand_that_was_as_light_as_the_wall_but_without_its_pattern_is_gone_with_it(networks):
+    hand, wall = np.maximum(person(), thing(105)), np.full_like(WALL, 120)
+    wall[:, ::4] = wall[:, 1::4] = 150
+    held = wall.copy()
+    held[120:, 85:120] = 135
+    assert networks.look(person(), hand, held)[140, 105] > 0.85
+    assert networks.look(person(), hand, wall)[132:148, 100:110].max() <= FAINT
+    assert networks.asked == 1
 
 
 def test_what_is_seen_of_somebody_counts_as_far_as_it_may():

@@ -1,6 +1,7 @@
 """The plate: the empty room, gathered over time from the pixels that the mask calls background.
 
-Pure but for its own buffers. Pixels near the person are left out by a margin, so that no trace of them enters.
+Pure but for its own buffers. Pixels near the person are left out by a margin, so that no trace of them enters, unless
+the mask falls short of them by more than that, with an edge of which it is sure.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from nbst_live.stages import Alpha, Matte, Picture, Room
 
 MARGIN = 0.015
 """Distance kept from the person, as a share of the mask's width, where the mask has a plain edge."""
-UNSURE, WIDE, FAR = 0.8, 0.015, 0.05
+UNSURE, WIDE, WIDE_MARGIN = 0.8, 0.015, 0.05
 """Alpha up to which the mask is unsure, if it is so over more than an edge of that width; and the distance kept from
 there, where a hand may be lost. Both are shares of the mask's width."""
 SURELY_ROOM = 0.04
@@ -33,12 +34,13 @@ ALONE = 8
 own mistake, which it would keep for ever."""
 STIRRED = 0.02
 """Share of the room that contradicts what is known from which a movement of the camera is an upset: a slow pan
-contradicts along the room's edges alone. Where as much has not moved along, what is hidden may not have, either."""
+contradicts along the room's edges alone."""
 STRAY = 0.005
 """Distance, as a share of the width, by which what is hidden may be off once the room has moved far: small errors add
 up, and a tree stands nearer than the wall behind it. So far it is forgotten beside what is not known."""
-UPSET = 0.35
-"""That share from which, if it was not, the light has changed."""
+UPSET, PATCHY = 0.35, 0.1
+"""That share from which, if the camera was not moved, the light has changed; and from which, as one light for all does
+not explain it, nobody knows how what is hidden looks now."""
 WITNESS = 1 / 3
 """Share of the picture that must show known room for that: what is hidden follows, and so is at most twice what is
 seen. Beside somebody who leans in, all that is left to see may lie in their shadow."""
@@ -64,6 +66,7 @@ class Plate:
         self._mean = np.zeros((height, width, 3), np.float32)
         self._confidence = np.zeros((height, width), np.uint8)
         self._standpoint = Standpoint()
+        self._shown = np.zeros_like(self.known)
         self._seen = Room(np.zeros((height, width, 3), np.uint8), self.known.copy())
 
     @property
@@ -90,7 +93,10 @@ class Plate:
             contradicts, _ = self._contradictions(picture, room)
         elif share > UPSET and self._relight(picture, room):
             self.upsets += 1
-            contradicts, _ = self._contradictions(picture, room)
+            contradicts, left = self._contradictions(picture, room)
+            if left > PATCHY:
+                self.known &= room
+        self._shown = room
         shown = np.empty_like(self.picture())
         for rows in self._bands():
             self._take(picture[rows], room[rows], contradicts[rows], rows)
@@ -158,7 +164,7 @@ class Plate:
             cv2.warpAffine(plane, shift, size, flags=cv2.INTER_NEAREST)
             for plane in (self._mean, self.known, self._confidence)
         )
-        if step.left > STIRRED:
+        if not step.together:
             self.known &= room
         elif step.far:
             strayed = np.ones(_window(STRAY, self.known), np.uint8)
@@ -176,10 +182,10 @@ class Plate:
         return True
 
     def _begin_anew(self, room: Matte) -> None:
-        """What is seen is decided by one look; what is hidden soon after it is seen, but not by a person whom the mask
-        misses once.
+        """What is seen, and was before, is decided by one look; what is hidden soon after it is seen, but not by a
+        person whom the mask misses once.
         """
-        most = cv2.bitwise_or(cv2.bitwise_and(cv2.bitwise_not(room), DOUBT), 1)
+        most = cv2.bitwise_or(cv2.bitwise_and(cv2.bitwise_not(room & self._shown), DOUBT), 1)
         self._confidence = np.asarray(cv2.bitwise_and(cv2.min(self._confidence, most), self.known), np.uint8)
         self._publish(cv2.convertScaleAbs(self._mean))
 
@@ -189,7 +195,7 @@ def surely_room(alpha: Alpha) -> Matte:
     near, wide = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, _window(share, alpha)) for share in (MARGIN, WIDE / 2))
     person = cv2.dilate(cv2.compare(alpha, SURELY_ROOM, cv2.CMP_GT), near)
     unsure = cv2.morphologyEx(cv2.inRange(alpha, SURELY_ROOM, UNSURE), cv2.MORPH_OPEN, wide)
-    return cv2.bitwise_not(cv2.bitwise_or(person, cv2.dilate(unsure, np.ones(_window(FAR, alpha), np.uint8))))
+    return cv2.bitwise_not(cv2.bitwise_or(person, cv2.dilate(unsure, np.ones(_window(WIDE_MARGIN, alpha), np.uint8))))
 
 
 def _window(reach: float, plane: Alpha | Matte) -> tuple[int, int]:

@@ -22,8 +22,8 @@ ALIKE = 0.8
 WITNESS = 1 / 6
 """Share of the picture that must show the room in both frames. In less, a shadow or a curtain may be all that moves."""
 OTHER, LOST = 20, 0.02
-"""Grey levels by which a pixel differs that has not moved along; and the share of such pixels from which it is time to
-compare with another frame."""
+"""Grey levels by which a pixel differs that has not moved along; and the share of such pixels up to which all of the
+room has, and from which it is time to compare with another frame."""
 FARTHEST = 0.25
 """Most movement, as a share of the width, that is believed."""
 FAR, LONG = 0.02, 100
@@ -55,13 +55,13 @@ class Movement(NamedTuple):
 
 
 class Step(NamedTuple):
-    """How far the room has moved, in whole pixels of the full picture, what share of it has not moved along, and
-    whether it has moved by FAR in all since the last step that said so.
+    """How far the room has moved, in whole pixels of the full picture, whether all of it has moved along, and whether
+    it has moved by FAR in all since the last step that said so.
     """
 
     x: int
     y: int
-    left: float
+    together: bool
     far: bool
 
 
@@ -81,8 +81,11 @@ class Standpoint:
         """
         scale = min(1.0, WIDTH / room.shape[1])
         now, since = _look(picture, room, scale), self._since
-        if since is None or cv2.countNonZero(since.room & now.room) < WITNESS * now.room.size:
-            self._compare_with(now)
+        least = WITNESS * now.room.size
+        if since is None or cv2.countNonZero(since.room & now.room) < least:
+            # Somebody who leans in, or covers the camera, may have moved it: what is seen then says nothing.
+            if since is None or cv2.countNonZero(now.room) >= min(least, cv2.countNonZero(since.room)):
+                self._compare_with(now)
             return None
         self._age += 1
         width = room.shape[1]
@@ -96,7 +99,7 @@ class Standpoint:
             x, y = round(due[0]), round(due[1])
             self._stepped = self._stepped[0] + x, self._stepped[1] + y
             due = due[0] - x, due[1] - y
-            step = Step(x, y, found.left, max(map(abs, self._stepped)) >= FAR * width)
+            step = Step(x, y, found.left <= LOST, max(map(abs, self._stepped)) >= FAR * width)
         if self._age >= LONG or found.left > LOST or (step is not None and step.far):
             self._compare_with(now, due)
         return step

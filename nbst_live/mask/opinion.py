@@ -35,7 +35,8 @@ SOFT = np.ones((11, 11), np.uint8)
 GAP, NEXT = np.ones((11, 11), np.uint8), np.ones((3, 3), np.uint8)
 """What may be added: what closes a gap between what the first network sees, and what is next to that."""
 AROUND = np.ones((41, 41), np.uint8)
-"""What may be added as long as all has stayed what it was: a hand at the end of a sleeve."""
+"""What may be added as long as all has stayed what it was: a hand at the end of a sleeve. Where a hand that has gone
+looked like what it hid, that shows until the next question; and a thing as long as the second takes it for somebody."""
 CLOSING = len(AROUND) // 2 + 1
 """Pixels around a pixel that say whether it may be added."""
 SMALLEST = 20
@@ -49,7 +50,8 @@ NOISE, SAME = 3, 0.15
 """Mean difference, in a neighbourhood, of the moved frame and the present one up to which an answer holds: in grey
 levels, and beyond that as a share of how light it is there."""
 STILL, EVEN = 2, 0.02
-"""Likewise, of the means in a neighbourhood, up to which all has stayed what it was."""
+"""Likewise, of the means in a neighbourhood, up to which all has stayed what it was since it was asked about; of the
+frames themselves NOISE and that share."""
 NEIGHBOURHOOD = (7, 7)
 TOUCH = 3
 """Pixels around a pixel that have a part in it once it has moved: half of NEIGHBOURHOOD, and more than interpolation
@@ -61,12 +63,14 @@ takes.
 class Answer:
     """What the second network said, moved onto a frame since. All are (h, w) uint8.
 
-    `grey` is that frame, `alpha` what was said, and `first` what the first network had said, in 0..255; it counts where
-    `differs` is 255, and where `settled` is 255, as it is somewhere, there is no need to ask. Where `still` is 255 all
-    has stayed what it was when asked.
+    `grey` is that frame, `asked` the one that was asked about, and `light` the mean of that, `alpha` what was said, and
+    `first` what the first network had said, in 0..255; it counts where `differs` is 255, and where `settled` is 255, as
+    it is somewhere, there is no need to ask. Where `still` is 255 all has looked as when asked ever since.
     """
 
     grey: Matte
+    light: float
+    asked: Matte
     alpha: Matte
     first: Matte
     differs: Matte
@@ -84,7 +88,7 @@ class Answer:
         if not cv2.countNonZero(settled):
             return None
         said, before = (cv2.convertScaleAbs(alpha, alpha=255) for alpha in (second, first))
-        return cls(grey, said, before, differs, settled, np.full_like(settled, 255))
+        return cls(grey, max(cv2.mean(grey)[0], 1), grey, said, before, differs, settled, np.full_like(settled, 255))
 
     def moved(self, seen: Seen) -> "Answer | None":
         """Onto the next frame, as far as that shows the same; None where nothing is left."""
@@ -105,24 +109,21 @@ class Answer:
         settled = cv2.bitwise_and(settled, same)
         if not cv2.countNonZero(settled):
             return None
-        alpha = first = differs = still = np.zeros_like(settled)
+        asked = alpha = first = differs = still = np.zeros_like(settled)
         if cv2.countNonZero(self.differs):
             # Bicubic: a bilinear copy of a copy, frame after frame, would be a blur. A mark is there or is not.
-            alpha, first = (carried(plane, cv2.INTER_CUBIC) for plane in (self.alpha, self.first))
+            planes = self.asked, self.alpha, self.first
+            asked, alpha, first = (carried(plane, cv2.INTER_CUBIC) for plane in planes)
             differs = cv2.bitwise_and(carried(self.differs, cv2.INTER_NEAREST), same)
-            # All of the picture may be lighter or darker.
-            lit = cv2.convertScaleAbs(light, alpha=max(cv2.mean(grey)[0], 1) / max(cv2.mean(self.grey)[0], 1))
-            apart = cv2.absdiff(cv2.blur(now, NEIGHBOURHOOD), lit)
-            alike = cv2.compare(apart, cv2.convertScaleAbs(lit, alpha=EVEN, beta=STILL), cv2.CMP_LE)
-            still = cv2.bitwise_and(carried(self.still, cv2.INTER_NEAREST), alike)
-        left = np.zeros((5, *grey.shape), np.uint8)
-        left[:, *window] = alpha, first, differs, settled, still
-        return Answer(grey, *left)
+            still = carried(self.still, cv2.INTER_NEAREST) & _alike(now, asked, cv2.mean(grey)[0] / self.light)
+        left = np.zeros((6, *grey.shape), np.uint8)
+        left[:, *window] = asked, alpha, first, differs, settled, still
+        return Answer(grey, self.light, *left)
 
     def put_into(self, alpha: Alpha) -> Alpha:
         """An alpha (h, w), but what was said where that is something else, and the alpha is no SURER of somebody; where
         there is nothing in it, no more than a FAINT trace is added, but AROUND somebody as long as all is `still` what
-        it was: a hand that is gone is nobody at once.
+        it was: a hand that is gone, and looked otherwise than what it hid, is nobody at once.
         """
         if not cv2.countNonZero(self.differs):
             return alpha
@@ -155,6 +156,14 @@ class Answer:
         # Movement is not found to the pixel: what was nearby counts.
         limit = cv2.max(said, cv2.dilate(then, NEXT)) + np.float32(SURER)
         return np.asarray(cv2.compare(alpha[window], limit, cv2.CMP_GT), np.uint8)
+
+
+def _alike(now: Matte, then: Matte, light: float) -> Matte:
+    """255 where a frame shows what another did, which was so many times as dark."""
+    lit = cv2.convertScaleAbs(then, alpha=light)
+    mean, mean_then, change = (cv2.blur(side, NEIGHBOURHOOD) for side in (now, lit, cv2.absdiff(now, lit)))
+    same = cv2.compare(cv2.absdiff(mean, mean_then), cv2.convertScaleAbs(mean_then, alpha=EVEN, beta=STILL), cv2.CMP_LE)
+    return same & cv2.compare(change, cv2.convertScaleAbs(mean_then, alpha=EVEN, beta=NOISE), cv2.CMP_LE)
 
 
 class SecondOpinion(Closable):
