@@ -66,8 +66,8 @@ class Step(NamedTuple):
 
 
 class Standpoint:
-    """Compares frames with an earlier one, by phase correlation (Kuglin and Hines 1975): however slowly the camera
-    moves, in the end it has moved by something. For frames of one size.
+    """Compares frames with an earlier one, by phase correlation (Kuglin and Hines 1975): so a slow pan is a movement,
+    too, in the end, but one by less than NUDGE in LONG looks is none. For frames of one size.
     """
 
     def __init__(self) -> None:
