@@ -169,11 +169,12 @@ def test_what_was_added_is_asked_about_as_often_as_possible(networks):
     assert [networks.look(faint, person()) for _ in range(opinion.PAUSE)][-1][140, 105] == faint[140, 105]
 
 
-def test_somebody_who_comes_where_nobody_was_said_to_be_is_there_at_once(networks):
+@pytest.mark.parametrize("level", [0.65, 0.9])
+def test_somebody_who_comes_where_nobody_was_said_to_be_is_there_at_once(networks, level):
     """A hand before something as dark: the picture is hardly another, but the first network sees it now."""
     said = networks.look(np.maximum(person(), thing(105, level=0.5)), person())
     assert said[140, 105] < 0.01
-    hand = np.maximum(person(), thing(105))
+    hand = np.maximum(person(), thing(105, level=level))
     assert networks.look(hand, person())[140, 105] == hand[140, 105]
     assert networks.asked == 1
 

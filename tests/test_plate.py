@@ -74,10 +74,11 @@ def test_nothing_near_the_person_is_taken():
     assert 0.5 + 0.9 * MARGIN <= first_known(soft, 90) < 0.5 + 2 * MARGIN
 
 
-def test_far_less_is_taken_where_the_mask_is_unsure_over_more_than_an_edge():
+@pytest.mark.parametrize("level", [0.1, 0.7])
+def test_far_less_is_taken_where_the_mask_is_unsure_over_more_than_an_edge(level):
     """Where a hand is half lost the rest of it may be lost altogether."""
     alpha = np.zeros((160, 288), np.float32)
-    alpha[:, :137], alpha[100:120, 137:144] = 1, 0.3
+    alpha[:, :137], alpha[100:120, 137:144] = 1, level
     assert first_known(alpha, 124) >= 0.5 + 0.9 * WIDE_MARGIN
     assert first_known(alpha, 30) < 0.5
 

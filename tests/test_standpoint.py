@@ -62,6 +62,13 @@ def test_when_near_and_far_go_by_unlike_it_says_that_not_all_has_moved_along(roo
     assert not step.together
 
 
+def test_beside_somebody_who_fills_most_of_the_picture_a_movement_is_seen(room):
+    beside = ALL.copy()
+    beside[:, 160:] = 0
+    steps = walked(Standpoint(), [view(room, x) for x in (0, 12)], beside)
+    assert [abs(step.x + 12) <= 2 for step in steps] == [True]
+
+
 def test_where_next_to_nothing_of_the_room_is_seen_it_says_nothing(room):
     strip = np.zeros_like(ALL)
     strip[:, :60] = 255
