@@ -62,7 +62,7 @@ class CommonChain:
         alpha = cv2.blur(cv2.resize(self._average, self._size, interpolation=cv2.INTER_LINEAR), self._blur)
         if self._plain:
             weight = alpha[..., None]
-            return np.asarray(picture * weight + self._backdrop * (1 - weight)).astype(np.uint8)
+            return np.asarray(picture * weight + self._backdrop * (1 - weight), np.uint8)
         return np.asarray(cv2.blendLinear(picture, self._backdrop, alpha, 1 - alpha), np.uint8)
 
 

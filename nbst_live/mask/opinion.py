@@ -19,7 +19,7 @@ from nbst_live.closing import Closable
 from nbst_live.errors import MaskError
 from nbst_live.mask.certainty import FAINT, SOMEBODY
 from nbst_live.mask.flow import places
-from nbst_live.mask.window import WHOLE, Window, around
+from nbst_live.mask.window import around
 from nbst_live.stages import Alpha, Masker, Matte, Picture, Seen
 
 log = logging.getLogger(__name__)
@@ -128,15 +128,14 @@ class Answer:
         if not cv2.countNonZero(self.differs):
             return alpha
         window = around(self.differs, CLOSING)
-        said = self.alpha[window] * np.float32(1 / 255)
-        somebody = cv2.compare(alpha[window], FAINT, cv2.CMP_GT)
+        now, said, then = alpha[window], *(plane[window] * np.float32(1 / 255) for plane in (self.alpha, self.first))
+        somebody = cv2.compare(now, FAINT, cv2.CMP_GT)
         seen = cv2.dilate(cv2.morphologyEx(somebody, cv2.MORPH_CLOSE, GAP), NEXT)
-        then = self.first[window] * np.float32(1 / 255)
-        same = cv2.compare(cv2.absdiff(alpha[window], then), SURER, cv2.CMP_LE)
+        same = cv2.compare(cv2.absdiff(now, then), SURER, cv2.CMP_LE)
         seen |= cv2.dilate(somebody, AROUND) & self.still[window] & same
         added = cv2.subtract(cv2.compare(said, FAINT, cv2.CMP_GT), seen)
         corrected = alpha.copy()
-        left = cv2.subtract(self.differs[window], added | self._surer(alpha, window))
+        left = cv2.subtract(self.differs[window], added | _surer(now, said, then))
         np.copyto(corrected[window], said, where=left > 0)
         return corrected
 
@@ -144,18 +143,17 @@ class Answer:
         """Whether it makes somebody of what is not in this alpha (h, w), or that has become SURER of somebody."""
         if not cv2.countNonZero(self.differs):
             return False
-        more = cv2.compare(self.alpha * np.float32(1 / 255) - alpha, OTHER, cv2.CMP_GT)
-        surer = cv2.morphologyEx(self._surer(alpha) & self.differs, cv2.MORPH_OPEN, SOFT)
+        said, then = (plane * np.float32(1 / 255) for plane in (self.alpha, self.first))
+        more = cv2.compare(said - alpha, OTHER, cv2.CMP_GT)
+        surer = cv2.morphologyEx(_surer(alpha, said, then) & self.differs, cv2.MORPH_OPEN, SOFT)
         return cv2.countNonZero(more & self.differs | surer) >= SMALLEST
 
-    def _surer(self, alpha: Alpha, window: Window = WHOLE) -> Matte:
-        """255 where an alpha (h, w), in this window of it, is SURER of somebody than the first network was when asked,
-        and than was said.
-        """
-        said, then = (plane[window] * np.float32(1 / 255) for plane in (self.alpha, self.first))
-        # Movement is not found to the pixel: what was nearby counts.
-        limit = cv2.max(said, cv2.dilate(then, NEXT)) + np.float32(SURER)
-        return np.asarray(cv2.compare(alpha[window], limit, cv2.CMP_GT), np.uint8)
+
+def _surer(now: Alpha, said: Alpha, then: Alpha) -> Matte:
+    """255 where an alpha is SURER of somebody than was said, and than the first network was when asked."""
+    # Movement is not found to the pixel: what was nearby counts.
+    limit = cv2.max(said, cv2.dilate(then, NEXT)) + np.float32(SURER)
+    return np.asarray(cv2.compare(now, limit, cv2.CMP_GT), np.uint8)
 
 
 def _alike(now: Matte, then: Matte, light: float) -> Matte:
