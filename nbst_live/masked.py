@@ -1,7 +1,7 @@
 """Frames with their masks, made in a thread of its own while the loop finishes the frame before.
 
-A frame is read only when the loop has taken the one before, so never more than one waits, and mask and frame are always
-of the same moment.
+A frame is read only while fewer than were asked for wait to be taken, so that none grows old, and mask and frame are
+always of the same moment.
 """
 
 import queue
@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 from nbst_live.closing import Closable
 from nbst_live.errors import MaskError, SourceStalled
-from nbst_live.stages import Alpha, Frame, Seen, Source
+from nbst_live.stages import Alpha, Compared, Frame, Seen, Source
 from nbst_live.threads import Worker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Who is in a frame: what is seen of it at the network's size, and of the same size alpha, and that corrected."""
+    """Who is in a frame: what is seen of it at the network's size, alpha of the same size, and what comparing it with
+    the known room says, if there is a key and something to compare with.
+    """
 
     seen: Seen
     alpha: Alpha
-    corrected: Alpha
+    compared: Compared | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +36,12 @@ class Masked:
 
 
 class MaskedFrames(Closable):
-    """Reads a source and has each frame masked by `look`; closing it closes neither."""
+    """Reads a source, so many frames `ahead` of the reader, has each masked by `look`; closing it closes neither."""
 
-    def __init__(self, source: Source, look: Callable[[Frame], Masked]) -> None:
+    def __init__(self, source: Source, look: Callable[[Frame], Masked], ahead: int = 1) -> None:
         self._source, self._look = source, look
-        self._found: queue.Queue[Masked | BaseException] = queue.Queue(1)
-        self._turn = threading.Semaphore(1)
+        self._found: queue.Queue[Masked | BaseException] = queue.Queue(ahead)
+        self._turn = threading.Semaphore(ahead)
         self._worker = Worker("mask", self._keep_looking)
         self._worker.start()
 

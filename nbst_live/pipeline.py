@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 PERSON_SHARE = 0.005
 """Share of the matte above which a frame counts as one with a person."""
+AHEAD = 2
+"""Frames of a clip that may be masked before they are asked for: some take longer to mask, as the second opinion is
+asked about them, others to finish, as the room is learnt from them. Of a camera it is one, for what waits grows old.
+"""
 
 
 @dataclass(slots=True)
@@ -95,11 +99,11 @@ class Pipeline:
             if self._opinion is not None:
                 alpha = self._opinion.corrected(alpha, seen, frame.picture)
             found = time.perf_counter()
-            corrected = alpha if self._key is None else self._key.correct(alpha, seen, self._backdrop.room())
+            compared = None if self._key is None else self._key.compare(alpha, seen, self._backdrop.room())
         except MaskError as error:
             return Masked(frame, error, {"mask": time.perf_counter() - began})
         seconds = {"mask": found - began, "key": time.perf_counter() - found}
-        return Masked(frame, Found(seen, alpha, corrected), seconds)
+        return Masked(frame, Found(seen, alpha, compared), seconds)
 
     def finish(self, masked: Masked) -> Picture:
         """The second half: from a frame and who is in it to the picture, valid until the next call."""
@@ -111,12 +115,14 @@ class Pipeline:
             self._backdrop.observe(frame, None)
             return self._backdrop_alone(masked.found)
         found = masked.found
+        with stage("rules"):
+            corrected = self._key.believe(found.compared, found.alpha, found.seen) if self._key else found.alpha
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
-            self._backdrop.observe(frame, found.alpha, found.corrected)
+            self._backdrop.observe(frame, found.alpha, corrected)
             backdrop = self._backdrop.latest()
         with stage("trimap"):
-            trimap = self._refiner.trimap(self._people.keep(found.corrected), found.seen)
+            trimap = self._refiner.trimap(self._people.keep(corrected), found.seen)
         try:
             with stage("matte"):
                 cutout = self._refiner.settle(trimap, frame.picture, self._backdrop.room())
@@ -184,7 +190,7 @@ def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[],
     The next frame is masked while this one is finished. `tick` is called once a round, for keys and status. While a
     camera stalls the backdrop alone goes out, about twice a second. Raises SourceError and SinkError.
     """
-    with MaskedFrames(source, pipeline.look) as ahead:
+    with MaskedFrames(source, pipeline.look, 1 if source.info.live else AHEAD) as ahead:
         for masked in _frames(source.info, ahead, pipeline, outputs, tick):
             began, dropped, frame = time.monotonic(), source.dropped, masked.frame
             picture = pipeline.finish(masked)

@@ -4,7 +4,7 @@ A picture is `(H, W, 3) uint8`, BGR, 0..255. An alpha is `(h, w) float32` in [0,
 network's size. A matte is the refined alpha, `(H, W) uint8`, 0..255, at the picture's size. Every docstring of the
 package uses these three words for exactly this.
 
-The way of a frame: Source.read -> Masker.mask -> SecondOpinion.corrected -> DifferenceKey.correct ->
+The way of a frame: Source.read -> Masker.mask -> SecondOpinion.corrected -> DifferenceKey.compare and believe ->
 Backdrop.observe and latest -> MatteRefiner.trimap -> MatteRefiner.settle -> a Cutout -> Compositor.blend ->
 Sink.send. Every stage is closed exactly once, in reverse order of opening, by whoever opened it (see app.py).
 """
@@ -86,6 +86,17 @@ class Seen:
     small: Picture
     grey: Matte
     movement: Movement | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """What the key's network finds in a frame beside the known room: `alpha`, and the room that it was shown, grey,
+    with `known`, 255 where it is. All are (h, w), at the network's size; but for alpha they are uint8.
+    """
+
+    alpha: Alpha
+    room: Matte
+    known: Matte
 
 
 @dataclass(frozen=True, slots=True, eq=False)

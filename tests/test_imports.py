@@ -50,7 +50,8 @@ PUBLIC = {
     " SolverError SourceEnded SourceError SourceStalled",
     "nbst_live.models": "InputSize Manifest ModelRecord StyleRecord builtin_styles custom find load_manifest models_dir"
     " verify",
-    "nbst_live.stages": "Backdrop Closing Cutout Frame Masker Movement Room Seen Sink Source SourceInfo Trimap",
+    "nbst_live.stages": "Backdrop Closing Compared Cutout Frame Masker Movement Room Seen Sink Source SourceInfo"
+    " Trimap",
 }
 
 

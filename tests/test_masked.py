@@ -13,8 +13,7 @@ SEEN = Sight().of(PICTURE, 16, 9)
 
 
 def found(level):
-    alpha = np.full((9, 16), level, np.float32)
-    return Found(SEEN, alpha, alpha)
+    return Found(SEEN, np.full((9, 16), level, np.float32), None)
 
 
 NOBODY = found(0)
@@ -49,22 +48,22 @@ def test_the_next_frame_is_masked_while_this_one_is_finished():
         assert reached.wait(5), "frame 1 was not masked before it was asked for"
 
 
-def test_no_frame_is_read_before_the_one_before_it_was_taken():
-    source = FakeSource(lambda _: PICTURE, frames=9)
-    second = threading.Event()
+@pytest.mark.parametrize("ahead", [1, 2, 3])
+def test_so_many_frames_are_read_ahead_and_no_more(ahead):
+    source, looking = FakeSource(lambda _: PICTURE, frames=9), [threading.Event() for _ in range(9)]
 
     def look(frame):
-        if frame.index == 1:
-            second.set()
+        looking[frame.index].set()
         return looked(frame)
 
-    with MaskedFrames(source, look) as ahead:
-        assert ahead.read().frame.index == 0
-        second.wait(5)
-        # Frame 1 waits to be taken; had the thread gone on, frame 2 would be read at once.
-        assert ahead._found.get(timeout=5).frame.index == 1
-        assert not ahead._turn.acquire(timeout=0.05)
-        assert source.read().index == 2
+    with MaskedFrames(source, look, ahead) as frames:
+        assert frames.read().frame.index == 0
+        assert looking[ahead].wait(5)
+        # So many wait to be taken; had the thread gone on, the next one would be read at once.
+        waiting = [frames._found.get(timeout=5).frame.index for _ in range(ahead)]
+        assert waiting == list(range(1, ahead + 1))
+        assert not frames._turn.acquire(timeout=0.05)
+        assert source.read().index == ahead + 1
 
 
 def test_after_a_stall_it_goes_on_and_a_mask_that_failed_is_told_with_its_frame():
@@ -91,9 +90,9 @@ def test_what_breaks_the_source_or_the_mask_is_raised_to_the_reader():
 
 
 def test_closing_twice_ends_the_thread_whether_a_frame_waits_or_not():
-    for reads in (0, 1, 3):
-        ahead = MaskedFrames(FakeSource(lambda _: PICTURE, frames=3), looked)
+    for reads, ahead in ((0, 1), (1, 1), (3, 1), (0, 2), (1, 2), (3, 2)):
+        frames = MaskedFrames(FakeSource(lambda _: PICTURE, frames=3), looked, ahead)
         for _ in range(reads):
-            ahead.read()
-        ahead.close()
-        ahead.close()
+            frames.read()
+        frames.close()
+        frames.close()

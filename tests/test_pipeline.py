@@ -1,5 +1,6 @@
 import itertools
 import logging
+import threading
 from dataclasses import replace
 
 import cv2
@@ -17,7 +18,7 @@ from nbst_live.mask.opinion import SecondOpinion
 from nbst_live.mask.people import People
 from nbst_live.models import find
 from nbst_live.pipeline import Outputs, Pipeline, run
-from nbst_live.stages import Frame, Room
+from nbst_live.stages import Compared, Frame, Room
 
 SIZE = (160, 90)
 EDGE = EdgeSolver(find("edge-alpha"))
@@ -136,6 +137,27 @@ def test_a_dropped_frame_counts_as_a_whole_frames_time():
     assert [round(load, 1) for load in backdrop.loads] == [2, 2, 2]
 
 
+@pytest.mark.parametrize(("live", "ahead"), [(False, 2), (True, 1)])
+def test_of_a_clip_two_frames_are_masked_ahead_and_of_a_camera_one(live, ahead):
+    looking = [threading.Event() for _ in range(9)]
+
+    class Looking(Pipeline):
+        def look(self, frame):
+            looking[frame.index].set()
+            return super().look(frame)
+
+    class Waiting(FakeSink):
+        def send(self, picture, time):
+            super().send(picture, time)
+            assert looking[ahead].wait(5)
+            assert not looking[ahead + 1].wait(0.05)
+
+    pipeline = Looking(FakeMasker(lambda _: CLIP.alpha(0)), MatteRefiner(EDGE), FakeBackdrop(BACKDROP), SIZE)
+    once, sink = iter([True, False]), Waiting()
+    ran(FakeSource(CLIP.frame, frames=9, live=live), [sink], pipeline, tick=lambda: next(once))
+    assert len(sink.pictures) == 1
+
+
 def test_who_does_not_stay_live_is_a_person_to_the_room_and_not_to_the_picture():
     left, right = np.zeros((2, 90, 160), np.float32)
     left[30:, 20:60], right[40:, 110:140] = 1, 1
@@ -155,10 +177,14 @@ def test_the_key_corrects_what_is_shown_and_the_backdrop_hears_of_both():
     class Swapping:
         """Finds the person on the right instead."""
 
-        def correct(self, alpha, seen, known):
+        def compare(self, alpha, seen, known):
             assert (alpha == left).all()
             assert known is room
-            return right
+            return Compared(right, seen.grey, seen.grey)
+
+        def believe(self, compared, alpha, seen):
+            assert (alpha == left).all()
+            return compared.alpha
 
     backdrop, sink = FakeBackdrop(BACKDROP, room), FakeSink()
     pipeline = Pipeline(FakeMasker(lambda _: left), MatteRefiner(EDGE), backdrop, SIZE, key=Swapping())
@@ -171,7 +197,7 @@ def test_the_key_corrects_what_is_shown_and_the_backdrop_hears_of_both():
 
 def test_a_key_that_fails_is_a_mask_that_fails():
     class Failing:
-        def correct(self, alpha, seen, room):
+        def compare(self, alpha, seen, room):
             raise MaskError("failed, as asked")
 
     sink = FakeSink()
@@ -204,10 +230,12 @@ def test_what_the_trimap_missed_since_the_key_failed_is_no_frame_before():
     class Failing:
         calls = 0
 
-        def correct(self, alpha, seen, room):
+        def compare(self, alpha, seen, room):
             self.calls += 1
             if self.calls == 3:
                 raise MaskError("failed, as asked")
+
+        def believe(self, compared, alpha, seen):
             return alpha
 
     class Noting(MatteRefiner):
@@ -231,8 +259,10 @@ def test_the_opinion_is_heard_before_the_key_and_its_alpha_is_what_the_backdrop_
     given = []
 
     class Listening:
-        def correct(self, alpha, seen, room):
+        def compare(self, alpha, seen, room):
             given.append(alpha)
+
+        def believe(self, compared, alpha, seen):
             return alpha
 
     backdrop, opinion = FakeBackdrop(BACKDROP), SecondOpinion(FakeMasker(lambda _: right))
@@ -253,5 +283,5 @@ def test_tick_ends_the_run():
 def test_every_stage_is_timed():
     pipeline = ran(FakeSource(CLIP.frame, frames=5), [FakeSink()])
     summary = pipeline.timer.summary()
-    assert list(summary) == ["mask", "key", "backdrop", "trimap", "matte", "composite", "send", "latency"]
+    assert list(summary) == ["mask", "key", "rules", "backdrop", "trimap", "matte", "composite", "send", "latency"]
     assert all(0 <= stage["p50_ms"] <= stage["p95_ms"] for stage in summary.values())

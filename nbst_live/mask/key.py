@@ -15,7 +15,7 @@ from nbst_live.mask.providers import open_own
 from nbst_live.mask.small_room import SmallRoom, SmallRooms
 from nbst_live.mask.window import Window
 from nbst_live.models import ModelRecord
-from nbst_live.stages import Alpha, Matte, Picture, Room, Seen
+from nbst_live.stages import Alpha, Compared, Matte, Picture, Room, Seen
 
 PATTERN = 6.0
 """Least spread of the plate's luma, in grey levels, that is a pattern and no wall."""
@@ -39,7 +39,9 @@ Level = TypeVar("Level", np.uint8, np.float32)
 
 
 class DifferenceKey:
-    """Runs the network that knows the room, on the CPU; for frames of one stream, in one thread. Raises ModelError."""
+    """Runs the network that knows the room, on the CPU; for frames of one stream, each step in one thread at a time.
+    Raises ModelError.
+    """
 
     def __init__(self, record: ModelRecord, *, threads: int = 2) -> None:
         self._session = open_own(record, threads, _warm_up)
@@ -47,16 +49,28 @@ class DifferenceKey:
         self._company = Company()
 
     def correct(self, alpha: Alpha, seen: Seen, room: Room | None) -> Alpha:
-        """Alpha (h, w) in [0, 1] as the room lets it appear; itself while nothing is known of that.
+        """Both steps: alpha (h, w) in [0, 1] as the room lets it appear; itself while nothing is known of that.
 
         `seen` is the picture at alpha's size. Raises MaskError.
         """
-        plate = None if room is None else self._rooms.of(room, *alpha.shape[::-1])
-        found = None if plate is None else self._found(alpha, seen.small, plate)
-        if plate is None or found is None:
+        return self.believe(self.compare(alpha, seen, room), alpha, seen)
+
+    def compare(self, alpha: Alpha, seen: Seen, room: Room | None) -> Compared | None:
+        """The first step: what the network finds; None where nobody is, and while nothing of the room is known or to be
+        believed. Raises MaskError.
+        """
+        if room is None:
+            return None
+        plate = self._rooms.of(room, *alpha.shape[::-1])
+        found = self._found(alpha, seen.small, plate)
+        return None if found is None else Compared(found, plate.grey, plate.known)
+
+    def believe(self, compared: Compared | None, alpha: Alpha, seen: Seen) -> Alpha:
+        """The second step: that alpha, but what was found instead as far as the rules let it be believed."""
+        if compared is None:
             self._company = Company()
             return alpha
-        kept = _restored(found, alpha, seen.grey, plate)
+        kept = _restored(compared, alpha, seen.grey)
         return _without_ghosts(self._without_things(kept, alpha, seen.grey), alpha)
 
     def _found(self, alpha: Alpha, small: Picture, plate: SmallRoom) -> Alpha | None:
@@ -102,17 +116,17 @@ def _reached(alpha: Alpha) -> Window | None:
     return slice(None), slice(max(0, first) * STRIDE, last * STRIDE)
 
 
-def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: SmallRoom) -> Alpha:
+def _restored(compared: Compared, alpha: Alpha, grey: Matte) -> Alpha:
     """What was found, but with all that was taken out of somebody of whom the mask network is sure, unless the picture
     shows the plate's own pattern there. A shirt in the colour of the wall is no gap between an arm and a body.
     """
-    sure = cv2.compare(alpha, SURE, cv2.CMP_GE)
+    found, sure = compared.alpha, cv2.compare(alpha, SURE, cv2.CMP_GE)
     taken = cv2.bitwise_and(cv2.compare(found, SURE, cv2.CMP_LT), cv2.erode(sure, RIM))
     count, labels = cv2.connectedComponents(taken, connectivity=8, ltype=cv2.CV_16U)
     if count == 1:
         return found
     # A region's rim may still be the person's.
-    doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, grey, plate)
+    doubtful = ~_alike(cv2.copyTo(labels, cv2.erode(taken, CORE)), count, grey, compared)
     doubtful[0] = False
     if not doubtful.any():
         return found
@@ -120,14 +134,14 @@ def _restored(found: Alpha, alpha: Alpha, grey: Matte, plate: SmallRoom) -> Alph
     return cv2.copyTo(alpha, given, found.copy())
 
 
-def _alike(labels: npt.NDArray[np.uint16], count: int, grey: Matte, plate: SmallRoom) -> npt.NDArray[np.bool_]:
+def _alike(labels: npt.NDArray[np.uint16], count: int, grey: Matte, compared: Compared) -> npt.NDArray[np.bool_]:
     """Which of the regions 1 to `count` - 1 show the plate's own pattern, in whatever light: most of each is known, has
     a pattern, and the two go together.
     """
     inside = labels > 0
-    where = inside & (plate.known > 0)
+    where = inside & (compared.known > 0)
     at = labels[where]
-    now, then = (side[where].astype(np.float32) for side in (grey, plate.grey))
+    now, then = (side[where].astype(np.float32) for side in (grey, compared.room))
     whole, pixels = (np.bincount(side, minlength=count) for side in (labels[inside], at))
     mean = [np.bincount(at, side, count) / np.maximum(pixels, 1) for side in (now, then)]
     now, then = (side - average.astype(np.float32)[at] for side, average in zip((now, then), mean, strict=True))
