@@ -105,7 +105,8 @@ class Trimap:
     left between them all that settles it.
 
     `small` is the picture at the network's size, (h, w, 3). `person` and `room` are (h, w) uint8, 255 where there is
-    surely the one or the other, and `doubt` where the network is not sure of a person. The planes are (h, w, 4),
+    surely the one or the other, and `doubt` where the network is not sure of a person. `limit`, likewise, is the most
+    alpha that there may be, in 0..255: it leads over to what is surely room without a step. The planes are (h, w, 4),
     sampled together, and of no meaning away from the edge. Two are float32: `fit` holds the guided filter's slope and
     offset, the share of what was before that is kept, and alpha; `bounds` the least and the most alpha, and the
     movement since the frame before, x and y in pixels. The others are uint8 and hold mean colours, BGR, and a mean of
@@ -119,6 +120,7 @@ class Trimap:
     person: Matte
     room: Matte
     doubt: Matte
+    limit: Matte
     fit: npt.NDArray[np.float32]
     bounds: npt.NDArray[np.float32]
     near_person: npt.NDArray[np.uint8]

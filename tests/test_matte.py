@@ -52,6 +52,19 @@ def test_sure_person_is_255_and_sure_room_is_0_whatever_their_texture(rng):
     assert (matte[outside] == 0).all()
 
 
+def test_what_is_taken_for_somebody_up_to_what_is_surely_room_ends_softly():
+    class Taking(EdgeSolver):
+        def solve(self, samples):
+            return np.ones(samples.picture.shape[1], np.float32)
+
+    picture, truth = scene(300)
+    alpha = network_alpha(truth)
+    matte = MatteRefiner(Taking(find("edge-alpha")), over_time=False).refine(alpha, picture).matte
+    steps = max(np.abs(np.diff(matte.astype(int), axis=axis)).max() for axis in (0, 1))
+    assert (matte == 255).sum() > (truth == 1).sum()
+    assert steps < 180  # it was 255 at every corner of the mask's pixels, each four of the frame's
+
+
 def test_where_nothing_moves_flicker_of_the_mask_is_damped(rng):
     picture, truth = scene(300)
     alpha = network_alpha(truth)

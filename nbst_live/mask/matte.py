@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nbst_live.mask.edge import EdgeSolver, Samples, solve_colours
+from nbst_live.mask.edge import EdgeSolver, solve_colours
 from nbst_live.mask.evidence import Earlier, Evidence, Rooms
 from nbst_live.mask.light import gains
 from nbst_live.mask.pixels import Pixels, Plane, Subdivision
@@ -72,9 +72,9 @@ class MatteRefiner:
         before = None if earlier is None else Earlier(earlier.frame, earlier.matte, gains(trimap.small, earlier.small))
         evidence = Evidence(trimap, picture, before, self._rooms.known(room, trimap))
         parts = Subdivision(trimap, matte.shape)
-        corners = self._cut(parts.corners, evidence.of(parts.corners))
+        corners = self._cut(parts.corners, evidence)
         left = parts.fill(corners.levels, matte)
-        inner = self._cut(left, evidence.of(left))
+        inner = self._cut(left, evidence)
         matte.reshape(-1)[left.where] = inner.levels
         self._earlier = Settled(picture, matte, trimap.small)
         return Cutout(
@@ -92,9 +92,11 @@ class MatteRefiner:
         self._mattes.reverse()
         return self._mattes[0]
 
-    def _cut(self, pixels: Pixels, samples: Samples) -> Cut:
+    def _cut(self, pixels: Pixels, evidence: Evidence) -> Cut:
+        samples = evidence.of(pixels)
         levels = self._edge.solve(samples)
         levels *= np.float32(255)
+        np.minimum(levels, pixels.sample(evidence.trimap.limit)[0], out=levels)
         levels += np.float32(0.5)
         settled = levels.astype(np.uint8)
         settled[settled <= LEAST] = 0

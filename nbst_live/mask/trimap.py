@@ -62,6 +62,8 @@ class Trimaps:
         inside, outside = sides.person[window], sides.room[window]
         slope, offset = linear_model(grey[window] * np.float32(1 / 255), here)
         least, most = _bounds(inside, outside)
+        limit = np.empty_like(sides.room)
+        limit[window] = _limit(outside)
         alpha_3, alpha_7, alpha_15 = (cv2.blur(here, size) for size in SPANS)
         next_person, next_room = (weighted_means(colours, weight) for weight in (here, 1 - here))
 
@@ -72,7 +74,7 @@ class Trimaps:
             return whole
 
         return Trimap(
-            small, sides.person, sides.room, cv2.compare(alpha, DOUBT, cv2.CMP_LT),
+            small, sides.person, sides.room, cv2.compare(alpha, DOUBT, cv2.CMP_LT), limit,
             fit=together(slope, offset, keep[window], here),
             bounds=together(least, most, flow[window]),
             near_person=together(local_means(colours, inside), _level(alpha_3)),
@@ -96,6 +98,14 @@ def _bounds(person: Matte, room: Matte) -> tuple[Plane, Plane]:
     """
     inside, outside = (cv2.blur(side, REACH.shape).astype(np.float32) * np.float32(2 / 255) for side in (person, room))
     return np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)
+
+
+def _limit(room: Matte) -> Matte:
+    """The most alpha, in 0..255, at the network's size: it rises from 0 at the border of what is surely room to all of
+    it a pixel and a half further. A thing that is taken for somebody up to there would else end in steps.
+    """
+    share = cv2.blur(room, REACH.shape)
+    return np.asarray(cv2.addWeighted(share, -3, share, 0, 1.5 * 255), np.uint8)
 
 
 def _sure(alpha: Alpha) -> Sides:
