@@ -1,7 +1,6 @@
 """Frames with their masks, made in a thread of its own while the loop finishes the frame before.
 
-A frame is read only while fewer than were asked for wait to be taken, so that none grows old, and mask and frame are
-always of the same moment.
+A frame is read only while fewer than are asked for wait to be taken, and mask and frame are always of the same moment.
 """
 
 import queue
@@ -40,7 +39,7 @@ class MaskedFrames(Closable):
 
     def __init__(self, source: Source, look: Callable[[Frame], Masked], ahead: int = 1) -> None:
         self._source, self._look = source, look
-        self._found: queue.Queue[Masked | BaseException] = queue.Queue(ahead)
+        self._found: queue.SimpleQueue[Masked | BaseException] = queue.SimpleQueue()
         self._turn = threading.Semaphore(ahead)
         self._worker = Worker("mask", self._keep_looking)
         self._worker.start()

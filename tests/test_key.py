@@ -85,6 +85,25 @@ def test_a_thing_that_is_put_beside_somebody_is_not_shown(key: DifferenceKey):
     assert float(key.correct(BODY, seen(picture), known(ROOM))[room].mean()) < 0.02
 
 
+def test_where_nothing_could_be_compared_who_went_along_is_forgotten():
+    """An arm that the mask does not see at all, of somebody who walks to the right."""
+
+    def scene(x: int) -> tuple[NDArray[np.float32], NDArray[np.float32], Seen]:
+        body, arm = np.maximum(oval(100 + x, 150, 50, 90), oval(100 + x, 55, 20, 26)), oval(170 + x, 100, 34, 9)
+        alpha = np.maximum(body, arm)[..., None]
+        mixed = alpha * np.roll(textured(7), x, axis=1) * np.array([0.4, 0.5, 1.1]) + (1 - alpha) * ROOM
+        noisy = np.clip(mixed + np.random.default_rng(x).normal(0, 2, mixed.shape), 0, 255).astype(np.uint8)
+        return body, np.where(body < 0.01, arm, 0), seen(noisy)
+
+    key = DifferenceKey(find("room-key"))
+    for x in (0, 3, 6, 9, 12):
+        body, arm, picture = scene(x)
+        found = key.correct(body, picture, known(ROOM))
+    assert found[arm > 0.9].mean() > 0.5
+    key.believe(None, body, picture)
+    assert key.correct(body, picture, known(ROOM))[arm > 0.9].mean() < 0.02
+
+
 def test_a_thing_that_was_put_far_from_everybody_is_nobody(key: DifferenceKey):
     body = oval(60, 150, 40, 80)
     picture = before(ROOM, np.maximum(body, oval(250, 60, 18, 18)))

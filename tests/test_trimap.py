@@ -16,7 +16,7 @@ from nbst_live.models import find
 from nbst_live.stages import Trimap
 
 SHAPE = 160, 288
-PLANES = "fit", "bounds", "near_person", "near_room", "next_person", "next_room"
+PLANES = "limit", "fit", "bounds", "near_person", "near_room", "next_person", "next_room"
 
 
 def somebody(x: int, *, arm: bool = False) -> np.ndarray:
@@ -53,7 +53,19 @@ def test_at_the_edge_the_planes_are_those_of_the_whole_picture(monkeypatch, rng,
         here, there = (
             getattr(side, name)[cv2.dilate(edge.view(np.uint8), np.ones((3, 3))) > 0] for side in (found, whole)
         )
-        np.testing.assert_allclose(here, there, atol=1e-4 if name in ("fit", "bounds") else 1)
+        np.testing.assert_allclose(here, there, atol=1e-4 if name in ("limit", "fit", "bounds") else 1)
+
+
+def test_all_of_somebody_may_be_there_wherever_the_mask_sees_something_and_nothing_at_the_border_of_sure_room():
+    alpha = np.zeros(SHAPE, np.float32)
+    alpha[:, 100:] = 1
+    found = Stream().make(alpha, np.zeros((*SHAPE, 3), np.uint8))
+    first = int(np.flatnonzero(found.room[80] == 0)[0])
+    assert found.limit[80, first - 1] + found.limit[80, first] == 0  # halfway between their middles
+    for seen in (alpha, somebody(101, arm=True)):
+        found = Stream().make(seen, np.zeros((*SHAPE, 3), np.uint8))
+        open_ = (found.person | found.room) == 0
+        assert found.limit[open_ & (seen > trimaps.LOW)].min() >= 255
 
 
 def refined(monkeypatch, picture: np.ndarray, alphas: list[np.ndarray], unset: tuple[float, int]) -> list[np.ndarray]:

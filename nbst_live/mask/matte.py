@@ -97,6 +97,7 @@ class MatteRefiner:
         levels = self._edge.solve(samples)
         levels *= np.float32(255)
         np.minimum(levels, pixels.sample(evidence.trimap.limit)[0], out=levels)
+        np.maximum(levels, 0, out=levels)
         levels += np.float32(0.5)
         settled = levels.astype(np.uint8)
         settled[settled <= LEAST] = 0

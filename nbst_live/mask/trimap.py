@@ -62,7 +62,7 @@ class Trimaps:
         inside, outside = sides.person[window], sides.room[window]
         slope, offset = linear_model(grey[window] * np.float32(1 / 255), here)
         least, most = _bounds(inside, outside)
-        limit = np.empty_like(sides.room)
+        limit = np.empty(alpha.shape, np.float32)
         limit[window] = _limit(outside)
         alpha_3, alpha_7, alpha_15 = (cv2.blur(here, size) for size in SPANS)
         next_person, next_room = (weighted_means(colours, weight) for weight in (here, 1 - here))
@@ -100,12 +100,11 @@ def _bounds(person: Matte, room: Matte) -> tuple[Plane, Plane]:
     return np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)
 
 
-def _limit(room: Matte) -> Matte:
-    """The most alpha, in 0..255, at the network's size: it rises from 0 at the border of what is surely room to all of
-    it a pixel and a half further. A thing that is taken for somebody up to there would else end in steps.
+def _limit(room: Matte) -> Plane:
+    """The most alpha, in levels, at the network's size: between pixels it is 0 at the border of what is surely room,
+    and 255 a pixel and a half further. A thing that is taken for somebody up to there would else end in steps.
     """
-    share = cv2.blur(room, REACH.shape)
-    return np.asarray(cv2.addWeighted(share, -3, share, 0, 1.5 * 255), np.uint8)
+    return 1.5 * 255 - 3 * cv2.blur(room, REACH.shape).astype(np.float32)
 
 
 def _sure(alpha: Alpha) -> Sides:
