@@ -31,12 +31,11 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownRoom:
-    """The room's `picture` and how far it is `known`, 0 to 255, how light it is in this frame, and how far it is
+    """The room's picture, `framed` by how far it is known, 0 to 255, how light it is in this frame, and how far it is
     believed: (h, w) float32 in [0, 1], at the network's size.
     """
 
-    picture: Picture
-    known: Matte
+    framed: Framed
     light: Gains
     belief: Plane
 
@@ -73,7 +72,7 @@ class Evidence:
         """Puts the known room, in this frame's light, into `behind`; in [0, 1] how far it is known and believed."""
         if self.room is None:
             return np.zeros((1, len(pixels.where)), np.float32)
-        colours, known = pixels.pick(self.room.picture), pixels.pick(self.room.known)
+        colours, known = _split(pixels.pick(self.room.framed))
         known *= np.float32(1 / 255)
         known *= pixels.sample(self.room.belief)
         for channel, (colour, gain) in enumerate(zip(colours, self.room.light, strict=True)):
@@ -108,6 +107,7 @@ class Rooms:
     def __init__(self) -> None:
         self._room: Room | None = None
         self._soft: Matte
+        self._framed: Framed = np.zeros((0, 0, 4), np.uint8)
         self._small = SmallRooms()
 
     def known(self, room: Room | None, trimap: Trimap) -> KnownRoom | None:
@@ -117,11 +117,16 @@ class Rooms:
         if room is not self._room:
             if self._room is None or room.known is not self._room.known:
                 self._soft = _softened(room.known)
+            if self._framed.shape[:2] != room.known.shape:
+                self._framed = np.empty((*room.known.shape, 4), np.uint8)
+            # Twice as fast as cv2.merge.
+            cv2.cvtColor(room.picture, cv2.COLOR_BGR2BGRA, dst=self._framed)
+            cv2.insertChannel(self._soft, self._framed, 3)
             self._room = room
         small = self._small.of(room, *trimap.small.shape[1::-1])
         both = cv2.bitwise_and(trimap.room, small.known)
         light = gains(trimap.small, small.framed, both)
-        return KnownRoom(room.picture, self._soft, light, _belief(trimap.small, small.framed, light, both))
+        return KnownRoom(self._framed, light, _belief(trimap.small, small.framed, light, both))
 
 
 def _belief(now: Picture, room: Framed, light: Gains, both: Matte) -> Plane:

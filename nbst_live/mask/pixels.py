@@ -63,6 +63,8 @@ class Pixels:
     def pick(self, picture: npt.NDArray[np.uint8]) -> Plane:
         """A picture (H, W, c) or a plane (H, W) of the full size at these pixels, (c, N) or (1, N) float32."""
         channels = picture.shape[2] if picture.ndim == 3 else 1
+        if channels == 4:  # as whole words: in half the time
+            return _planar(picture.view(np.uint32).reshape(-1).take(self.where).view(np.uint8).reshape(-1, 4))
         return _planar(picture.reshape(-1, channels).take(self.where, axis=0))
 
     def sample(self, plane: npt.NDArray[np.generic]) -> Plane:
