@@ -23,6 +23,7 @@ from nbst_live.backdrop.plate import Plate
 from nbst_live.backdrop.room import EAGER_FRAMES, PLATE_SECONDS
 from nbst_live.backdrop.still import StillBackdrop
 from nbst_live.mask.edge import ROWS, EdgeSolver, Samples
+from nbst_live.mask.evidence import Evidence
 from nbst_live.mask.key import DifferenceKey
 from nbst_live.mask.masker import OnnxMasker
 from nbst_live.mask.matte import Cut, MatteRefiner
@@ -50,9 +51,9 @@ class Watched(MatteRefiner):
         parts, self._parts = self._parts, []
         return parts
 
-    def _cut(self, pixels: Pixels, samples: Samples) -> Cut:
-        self._parts.append((pixels, samples))
-        return super()._cut(pixels, samples)
+    def _cut(self, pixels: Pixels, evidence: Evidence) -> Cut:
+        self._parts.append((pixels, evidence.of(pixels)))
+        return super()._cut(pixels, evidence)
 
 
 class Learning(StillBackdrop):
