@@ -187,8 +187,8 @@ class Outputs(Closable):
 def run(source: Source, pipeline: Pipeline, outputs: Outputs, tick: Callable[[], bool]) -> None:
     """Sends every frame of the source down the pipeline and out, until the source ends or `tick` returns False.
 
-    The next frame is masked while this one is finished. `tick` is called once a round, for keys and status. While a
-    camera stalls the backdrop alone goes out, about twice a second. Raises SourceError and SinkError.
+    The next frame, or AHEAD of them, are masked while this one is finished. `tick` is called once a round, for keys and
+    status. While a camera stalls the backdrop alone goes out, about twice a second. Raises SourceError and SinkError.
     """
     with MaskedFrames(source, pipeline.look, 1 if source.info.live else AHEAD) as ahead:
         for masked in _frames(source.info, ahead, pipeline, outputs, tick):

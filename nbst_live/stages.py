@@ -106,15 +106,15 @@ class Trimap:
 
     `small` is the picture at the network's size, (h, w, 3). `person` and `room` are (h, w) uint8, 255 where there is
     surely the one or the other, and `doubt` where the network is not sure of a person. `limit`, (h, w) float32, is the
-    most alpha that there may be, in levels: 0 where what is surely room begins, less within it, 255 or more a pixel
-    and a half without. Like the planes it is of no meaning away from the edge. The planes are (h, w, 4),
-    each sampled together. Two are float32: `fit` holds the guided filter's slope and
-    offset, the share of what was before that is kept, and alpha; `bounds` the least and the most alpha, and the
-    movement since the frame before, x and y in pixels. The others are uint8 and hold mean colours, BGR, and a mean of
-    alpha in 0..255: of what is surely the one or the other nearby (`near_person` and `near_room`, with alpha's mean of
-    3x3 and of 7x7 pixels), and of the pixels next to this one, weighted by how much of the one or the other they are
-    (`next_person`, with alpha's mean of 15x15, and `next_room`, with alpha before it was steadied). Where they are
-    sampled each channel has a name of its own: mask/edge.py, Samples.
+    most alpha that there may be, in levels: 0 where what is surely room begins, less within it, 255 or more a pixel and
+    a half without. Like the planes it is of no meaning away from the edge. The planes are (h, w, 4), each sampled
+    together. Two are float32: `fit` holds the guided filter's slope and offset, the share of what was before that is
+    kept, and alpha; `bounds` the least and the most alpha, and the movement since the frame before, x and y in pixels.
+    The others are uint8 and hold mean colours, BGR, and a mean of alpha in 0..255: of what is surely the one or the
+    other nearby (`near_person` and `near_room`, with alpha's mean of 3x3 and of 7x7 pixels), and of the pixels next to
+    this one, weighted by how much of the one or the other they are (`next_person`, with alpha's mean of 15x15, and
+    `next_room`, with alpha before it was steadied). Where they are sampled each channel has a name of its own:
+    mask/edge.py, Samples.
     """
 
     small: Picture

@@ -93,8 +93,8 @@ class Trimaps:
 
 
 def _bounds(person: Matte, room: Matte) -> tuple[Plane, Plane]:
-    """Least and most alpha at the network's size: they lead over to what is sure without a step, in half of REACH's
-    width.
+    """Least and most alpha at the network's size, for the edge's network to see: they lead over within what is sure, in
+    half of REACH's width.
     """
     inside, outside = (cv2.blur(side, REACH.shape).astype(np.float32) * np.float32(2 / 255) for side in (person, room))
     return np.maximum(inside - 1, 0), np.minimum(2 - outside, 1)
