@@ -116,7 +116,8 @@ class Pipeline:
             return self._backdrop_alone(masked.found)
         found = masked.found
         with stage("rules"):
-            corrected = self._key.believe(found.compared, found.alpha, found.seen) if self._key else found.alpha
+            key = self._key
+            corrected = found.alpha if key is None else key.believe(found.compared, found.alpha, found.seen)
         with stage("backdrop"):
             # All people: those who do not stay live are no more to be seen in the room than those who do.
             self._backdrop.observe(frame, found.alpha, corrected)
